@@ -12,7 +12,9 @@ mod value;
 mod write;
 
 pub use number::Number;
-pub use parse::{DEPTH_MAX, Location, ParseError, Span, Spanned, SpannedKind, SpannedMember, parse, parse_spanned};
+pub use parse::{
+    DEPTH_MAX, Location, ParseError, Span, Spanned, SpannedKind, SpannedMember, parse, parse_spanned,
+};
 pub use smol_str::SmolStr as Text;
 pub use value::{Array, Map, Object, Value};
 pub use write::{write_string, write_value};

@@ -208,7 +208,8 @@ struct Parser<'t> {
     depth: usize,
 }
 
-const VALUE_EXPECTED: &str = "expected a valid value (JSON String, Number, Array, Object or token 'null', 'true' or 'false')";
+const VALUE_EXPECTED: &str =
+    "expected a valid value (JSON String, Number, Array, Object or token 'null', 'true' or 'false')";
 
 impl<'t> Parser<'t> {
     fn new(text: &'t str) -> Parser<'t> {
@@ -318,10 +319,8 @@ impl<'t> Parser<'t> {
         let start = self.at;
         self.depth += 1;
         if self.depth > DEPTH_MAX {
-            let message = format!(
-                "Document nesting depth ({}) exceeds the maximum allowed ({DEPTH_MAX})",
-                self.depth
-            );
+            let message =
+                format!("Document nesting depth ({}) exceeds the maximum allowed ({DEPTH_MAX})", self.depth);
             return Err(self.error(&message, self.at + 1));
         }
         self.at += 1;
@@ -390,10 +389,7 @@ impl<'t> Parser<'t> {
             b'u' => return self.unicode_escape(),
             _ => {
                 let shown = self.text[self.at..].chars().next().unwrap_or('\\');
-                let message = format!(
-                    "Unrecognized character escape '{shown}' (code {})",
-                    u32::from(shown)
-                );
+                let message = format!("Unrecognized character escape '{shown}' (code {})", u32::from(shown));
                 return Err(self.error(&message, self.at + 1));
             }
         };
@@ -445,7 +441,9 @@ impl<'t> Parser<'t> {
             }
             Some(b'1'..=b'9') => self.digits(),
             _ => {
-                return Err(self.unexpected("expected digit (0-9) to follow minus sign, for valid numeric value"));
+                return Err(
+                    self.unexpected("expected digit (0-9) to follow minus sign, for valid numeric value")
+                );
             }
         }
         let mut integer = true;
@@ -525,15 +523,15 @@ impl<'t> Parser<'t> {
             return self.error(&format!("Unexpected end-of-input: {expectation}"), self.at);
         };
         let code = u32::from(c);
-        let shown = if c.is_control() { format!("(CTRL-CHAR, code {code})") } else { format!("'{c}' (code {code})") };
+        let shown =
+            if c.is_control() { format!("(CTRL-CHAR, code {code})") } else { format!("'{c}' (code {code})") };
         self.error(&format!("Unexpected character ({shown}): {expectation}"), self.at + c.len_utf8())
     }
 
     fn unclosed(&self, what: &str, start: usize) -> ParseError {
         let marker = self.error("", start).source_location();
-        let message = format!(
-            "Unexpected end-of-input: expected close marker for {what} (start marker at {marker})"
-        );
+        let message =
+            format!("Unexpected end-of-input: expected close marker for {what} (start marker at {marker})");
         self.error(&message, self.at)
     }
 

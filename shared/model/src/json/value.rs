@@ -204,7 +204,8 @@ impl Object {
     pub fn json_len(&self) -> usize {
         self.0.json_len(|members| {
             let commas = members.len().saturating_sub(1);
-            let pairs = members.iter().map(|(name, value)| super::write::string_len(name) + 1 + value.json_len());
+            let pairs =
+                members.iter().map(|(name, value)| super::write::string_len(name) + 1 + value.json_len());
             2 + commas + pairs.sum::<usize>()
         })
     }
@@ -363,7 +364,9 @@ mod tests {
 
     #[test]
     fn json_len_is_the_length_of_the_text() {
-        for text in ["{}", "[]", r#"{"a":[1,-2.5,null,true,false,"x\"\n\u0001é"]}"#, "123456789012345678901234567890"] {
+        for text in
+            ["{}", "[]", r#"{"a":[1,-2.5,null,true,false,"x\"\n\u0001é"]}"#, "123456789012345678901234567890"]
+        {
             let value = v(text);
             assert_eq!(value.json_len(), value.to_json().len(), "{text}");
         }
