@@ -33,11 +33,18 @@ impl Failure {
         Failure { error: Some(error.into()), cause: None }
     }
 
-    /// The Error Output that a Catcher sees: `{"Error": …, "Cause": …}`, without the members
-    /// that are absent.
+    /// The Error Output that a Catcher sees: `{"Error": …, "Cause": …}`, both always there.
+    ///
+    /// A part that a worker left out is `null`, but the cause of a [`TIMEOUT`] is the empty
+    /// text, although its event shows none. Source: recorded executions whose Catch saw a
+    /// SendTaskFailure without members, and a task that timed out.
     pub fn error_output(&self) -> Value {
-        let members = [("Error", &self.error), ("Cause", &self.cause)];
-        members.into_iter().filter_map(|(name, text)| Some((name, Value::from(text.clone()?)))).collect()
+        let text = |text: &Option<Text>| text.clone().map_or(Value::Null, Value::from);
+        let cause = match (&self.cause, self.error.as_deref()) {
+            (None, Some(TIMEOUT)) => Value::from(""),
+            (cause, _) => text(cause),
+        };
+        [("Error", text(&self.error)), ("Cause", cause)].into_iter().collect()
     }
 }
 
@@ -161,11 +168,13 @@ mod tests {
     }
 
     #[test]
-    fn error_output_leaves_out_what_is_absent() {
+    fn error_output_has_both_members() {
         let check = |failure: Failure, expected: &str| assert_eq!(failure.error_output().to_json(), expected);
         check(Failure::new("E", "because"), r#"{"Error":"E","Cause":"because"}"#);
-        check(Failure::named(TIMEOUT), r#"{"Error":"States.Timeout"}"#);
-        check(Failure::default(), "{}");
+        check(Failure::named("E"), r#"{"Error":"E","Cause":null}"#);
+        check(Failure::named(TIMEOUT), r#"{"Error":"States.Timeout","Cause":""}"#);
+        check(Failure::new(TIMEOUT, "slow"), r#"{"Error":"States.Timeout","Cause":"slow"}"#);
+        check(Failure::default(), r#"{"Error":null,"Cause":null}"#);
     }
 
     #[test]

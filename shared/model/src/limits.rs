@@ -347,3 +347,33 @@ impl Default for Limits {
         Limits::SERVICE
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_the_services() {
+        let limits = Limits::default();
+        assert_eq!(limits.payload_bytes_max, Some(256 * 1024));
+        assert_eq!(limits.history_events_max, Some(25_000));
+        assert_ne!(limits, Limits::NONE);
+    }
+
+    #[test]
+    fn throttles() {
+        let check = |operation: &str, large: (u32, u32), other: (u32, u32)| {
+            assert_eq!(throttle(operation), Throttle::new(large, other), "{operation}");
+        };
+        check("StartExecution", (1_300, 300), (800, 150));
+        check("SendTaskHeartbeat", (3_000, 500), (1_500, 300));
+        check("StopExecution", (1_000, 200), (500, 25));
+        check("DescribeExecution", (300, 15), (250, 10));
+        check("DescribeStateMachine", (200, 20), (200, 20));
+        check("DescribeActivity", (200, 1), (200, 1));
+        check("UntagResource", (200, 1), (200, 1));
+        check("ListExecutions", (200, 5), (100, 2));
+        check("CreateStateMachine", (100, 1), (100, 1));
+        check("TestState", (1, 1), (1, 1));
+    }
+}

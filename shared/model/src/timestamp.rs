@@ -4,6 +4,8 @@
 //! time that a user wrote, exact to the nanosecond, so that Choice rules compare what is written.
 
 mod parse;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::str::FromStr;
