@@ -105,7 +105,7 @@ pub struct TaskToken(pub Text);
 
 /// Everything a step depends on beside its snapshot and input. The same environment gives the
 /// same transition, so a record that keeps it can be replayed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Env {
     /// The time of the step.
     pub now: Timestamp,
@@ -113,6 +113,8 @@ pub struct Env {
     pub seed: u64,
     /// The limits in force.
     pub limits: Limits,
+    /// The bounds on JSONata.
+    pub query_limits: query::jsonata::Limits,
     /// Activities named by the machine that do not exist at this time. A task on one fails
     /// before it is scheduled, as on the service.
     pub missing_activities: Arc<[Text]>,
@@ -121,6 +123,12 @@ pub struct Env {
 impl Env {
     /// An environment with the service's limits, in which every activity exists.
     pub fn new(now: Timestamp, seed: u64) -> Env {
-        Env { now, seed, limits: Limits::default(), missing_activities: Arc::from([]) }
+        Env {
+            now,
+            seed,
+            limits: Limits::default(),
+            query_limits: query::jsonata::Limits::default(),
+            missing_activities: Arc::from([]),
+        }
     }
 }

@@ -4,16 +4,22 @@
 //! needs of the world it says as [`Effect`]s; what the world answers is the next [`Input`].
 //!
 //! Reading order: [`Input`] and [`Env`] (what it is told), [`Transition`] and [`Effect`] (what it
-//! answers), `interpreter` (frames, scheduling, events), `state/` (one file per state type), `evaluate`
+//! answers), `interpreter` (frames, scheduling, events), `state/` (one file per state type), `scope`
 //! (fields and templates), `failure` (Retry, Catch and the wording of errors).
 //!
 //! The crate has no clock, randomness, threads, storage or network, and knows nothing of AWS. Its
 //! tests stand beside the code; the recorded corpus is replayed from `tests/`.
 
+mod failure;
 mod input;
+mod interpreter;
+mod random;
+mod scope;
 mod snapshot;
+mod state;
 mod transition;
 
 pub use input::{EffectId, Env, Input, Stage, TaskOutcome, TaskToken};
+pub use interpreter::step;
 pub use snapshot::{DecodeError, Execution, SNAPSHOT_VERSION, Snapshot, Status};
 pub use transition::{Call, Effect, Iteration, Transition, Verdict};

@@ -119,7 +119,8 @@ impl Snapshot {
     /// The stored form: a version byte, then MessagePack.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = vec![SNAPSHOT_VERSION];
-        rmp_serde::encode::write_named(&mut out, self).expect("a snapshot holds only what MessagePack can write");
+        rmp_serde::encode::write_named(&mut out, self)
+            .expect("a snapshot holds only what MessagePack can write");
         out
     }
 
@@ -139,11 +140,6 @@ impl Snapshot {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) struct FrameId(pub u32);
 
-impl FrameId {
-    /// The frame of the top level: never removed while the execution runs.
-    pub const ROOT: FrameId = FrameId(0);
-}
-
 /// The running scopes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Frames {
@@ -158,7 +154,10 @@ impl Frames {
             return FrameId(slot);
         }
         self.slots.push(Some(frame));
-        FrameId(u32::try_from(self.slots.len() - 1).expect("frames are bounded by the iterations that run at once"))
+        FrameId(
+            u32::try_from(self.slots.len() - 1)
+                .expect("frames are bounded by the iterations that run at once"),
+        )
     }
 
     pub fn get(&self, id: FrameId) -> &Frame {
@@ -167,6 +166,10 @@ impl Frames {
 
     pub fn get_mut(&mut self, id: FrameId) -> &mut Frame {
         self.slots[id.0 as usize].as_mut().expect("a frame is named only while it lives")
+    }
+
+    pub fn contains(&self, id: FrameId) -> bool {
+        self.slots.get(id.0 as usize).is_some_and(Option::is_some)
     }
 
     pub fn remove(&mut self, id: FrameId) -> Frame {
