@@ -1,8 +1,9 @@
 //! The execution history: what GetExecutionHistory returns, one [`HistoryEvent`] per entry.
 //!
 //! An [`Event`] is one of the 62 types of the API with its details. Payloads are shared values;
-//! they become JSON text only in [`HistoryEvent::to_api`]. The serde form is for storing events:
-//! the variant's name over its details, payloads as plain JSON.
+//! they become JSON text only when an event is shown ([`HistoryEvent::to_api`]) or stored. The
+//! serde form is for storing: the variant's name over its details, payloads as JSON text, so that
+//! what the record is written in sets no bounds to them.
 
 mod details;
 #[cfg(test)]

@@ -121,8 +121,8 @@ pub const REQUEST_ARN_CHARS_MAX: usize = 256;
 
 // Fields of states.
 
-/// `TimeoutSeconds`, `HeartbeatSeconds`, `Seconds`, `IntervalSeconds`, `MaxAttempts`: at most.
-/// Source: language, "Task", "Wait", "Retrying after an error".
+/// `TimeoutSeconds` (of a Task and of the whole), `HeartbeatSeconds`, `Seconds` and
+/// `IntervalSeconds`: at most. Source: language, "Task", "Wait", "Retrying after an error".
 pub const SECONDS_MAX: i64 = 99_999_999;
 /// `TimeoutSeconds` of a Task that gives none: seconds. Source: developer guide, "Task".
 pub const TASK_TIMEOUT_SECONDS_DEFAULT: i64 = 99_999_999;
@@ -142,7 +142,7 @@ pub const RETRY_BACKOFF_RATE_DEFAULT: f64 = 2.0;
 pub const RETRY_BACKOFF_RATE_MIN: f64 = 1.0;
 /// `MaxDelaySeconds` at most: 366 days. Source: developer guide, "Handling errors".
 pub const RETRY_MAX_DELAY_SECONDS_MAX: i64 = 31_622_400;
-/// `MaxDelaySeconds` at least. Source: as above.
+/// `MaxDelaySeconds` at least. Source: developer guide, "Handling errors".
 pub const RETRY_MAX_DELAY_SECONDS_MIN: i64 = 1;
 
 // Map.
@@ -182,6 +182,9 @@ pub const ARRAY_RANGE_ITEMS_MAX: usize = 1_000;
 pub const BASE64_CHARS_MAX: usize = 10_000;
 /// Characters given to `States.Hash`. Source: as above.
 pub const HASH_CHARS_MAX: usize = 10_000;
+
+/// The numbers of `States.MathAdd`: what 32 bits hold. Source: as above.
+pub const MATH_ADD_NUMBERS: std::ops::RangeInclusive<i64> = -2_147_483_648..=2_147_483_647;
 
 // Tasks and tests.
 

@@ -20,6 +20,7 @@ pub struct ActivityScheduled {
     /// ARN of the activity.
     pub resource: Text,
     /// What the worker will be given.
+    #[serde(with = "payload")]
     pub input: Value,
     /// `TimeoutSeconds` of the state, when it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -63,6 +64,7 @@ pub struct ExecutionRedriven {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExecutionStarted {
     /// The execution's input.
+    #[serde(with = "payload")]
     pub input: Value,
     /// The role of the state machine.
     pub role_arn: Text,
@@ -80,6 +82,7 @@ pub struct LambdaFunctionScheduled {
     /// ARN of the function.
     pub resource: Text,
     /// What the function will be given.
+    #[serde(with = "payload")]
     pub input: Value,
     /// `TimeoutSeconds` of the state, when it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -126,6 +129,7 @@ pub struct MapStateStarted {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Output {
     /// The result.
+    #[serde(with = "payload")]
     pub output: Value,
 }
 
@@ -135,6 +139,7 @@ pub struct StateEntered {
     /// Name of the state.
     pub name: Text,
     /// What the state was given, before `InputPath`.
+    #[serde(with = "payload")]
     pub input: Value,
 }
 
@@ -144,9 +149,10 @@ pub struct StateExited {
     /// Name of the state.
     pub name: Text,
     /// What the next state is given.
+    #[serde(with = "payload")]
     pub output: Value,
     /// The variables that `Assign` set, by name; `None` when the state assigned nothing.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "optional_object")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "optional_payload")]
     pub assigned_variables: Option<Object>,
 }
 
@@ -181,6 +187,7 @@ pub struct TaskOutput {
     /// The action with its pattern.
     pub resource: Text,
     /// The answer to the call, or the result of the task.
+    #[serde(with = "payload")]
     pub output: Value,
 }
 
@@ -194,6 +201,7 @@ pub struct TaskScheduled {
     /// The Region of the call.
     pub region: Text,
     /// The arguments of the call.
+    #[serde(with = "payload")]
     pub parameters: Value,
     /// `TimeoutSeconds` of the state, when it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -463,29 +471,45 @@ fn not_truncated() -> Value {
     [("truncated", Value::Bool(false))].into_iter().collect()
 }
 
-/// [`Object`] has no stored form of its own: it is stored as the [`Value`] that it is.
-mod optional_object {
+/// A payload is stored as its JSON text. Nested in the record it would be read by the parser of
+/// the record's format, and those have narrower bounds than the service: fewer levels, and
+/// integers of 64 bits only.
+mod payload {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use crate::json::{Text, Value};
+
+    pub(super) fn serialize<S: Serializer>(payload: &Value, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&payload.to_json())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
+        Value::parse(&Text::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
+/// As [`payload`], for an object that may be absent.
+mod optional_payload {
     use serde::de::Error;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    use crate::json::{Object, Value};
+    use crate::json::{Object, Text, Value};
 
     pub(super) fn serialize<S: Serializer>(
-        object: &Option<Object>,
+        payload: &Option<Object>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        object.clone().map(Value::Object).serialize(serializer)
+        payload.clone().map(|object| Value::Object(object).to_json()).serialize(serializer)
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Option<Object>, D::Error> {
-        match Option::<Value>::deserialize(deserializer)? {
-            None | Some(Value::Null) => Ok(None),
-            Some(Value::Object(object)) => Ok(Some(object)),
-            Some(other) => {
-                Err(D::Error::custom(format_args!("expected an object, not {}", other.type_name())))
-            }
+        let Some(text) = Option::<Text>::deserialize(deserializer)? else { return Ok(None) };
+        match Value::parse(&text).map_err(D::Error::custom)? {
+            Value::Object(object) => Ok(Some(object)),
+            other => Err(D::Error::custom(format_args!("expected an object, not {}", other.type_name()))),
         }
     }
 }

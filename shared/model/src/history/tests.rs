@@ -315,7 +315,7 @@ fn stored_form_is_stable() {
     );
     check(
         Event::PassStateExited(exited(Some(r#"{"x":1}"#))),
-        r#"{"id":7,"previous_event_id":6,"timestamp":1704164645678,"event":{"PassStateExited":{"name":"S","output":"x","assigned_variables":{"x":1}}}}"#,
+        r#"{"id":7,"previous_event_id":6,"timestamp":1704164645678,"event":{"PassStateExited":{"name":"S","output":"\"x\"","assigned_variables":"{\"x\":1}"}}}"#,
     );
     check(
         Event::ExecutionFailed(Failure::named("E")),
@@ -328,9 +328,24 @@ fn broken_records_are_refused() {
     for stored in [
         r#"{"id":1,"previous_event_id":0,"timestamp":0,"event":"Nothing"}"#,
         r#"{"id":-1,"previous_event_id":0,"timestamp":0,"event":"MapRunSucceeded"}"#,
-        r#"{"id":1,"previous_event_id":0,"timestamp":0,"event":{"PassStateExited":{"name":"S","output":1,"assigned_variables":[]}}}"#,
+        r#"{"id":1,"previous_event_id":0,"timestamp":0,"event":{"PassStateEntered":{"name":"S","input":"{"}}}"#,
+        r#"{"id":1,"previous_event_id":0,"timestamp":0,"event":{"PassStateEntered":{"name":"S"}}}"#,
+        r#"{"id":1,"previous_event_id":0,"timestamp":0,"event":{"PassStateExited":{"name":"S","output":"1","assigned_variables":"[]"}}}"#,
     ] {
         assert!(serde_json::from_str::<HistoryEvent>(stored).is_err(), "{stored}");
+    }
+}
+
+/// Neither many levels nor long integers are lost on the way through a record.
+#[test]
+fn any_payload_can_be_stored() {
+    let deep = format!("{}{}", "[".repeat(900), "]".repeat(900));
+    for text in ["12345678901234567890123", "1.0", "-0.5", "\"\\u0000\\\"\"", "null", &deep] {
+        let event = entry(Event::PassStateEntered(StateEntered { name: "S".into(), input: v(text) }));
+        let stored = serde_json::to_string(&event).unwrap();
+        let loaded: HistoryEvent = serde_json::from_str(&stored).unwrap();
+        assert_eq!(loaded.to_api(true).to_json(), event.to_api(true).to_json());
+        assert_eq!(loaded, event);
     }
 }
 
@@ -347,6 +362,7 @@ fn value() -> impl Strategy<Value = Value> {
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
         any::<i64>().prop_map(Value::from),
+        "[1-9][0-9]{20,30}".prop_map(|digits| Value::Number(crate::json::Number::Big(digits.into()))),
         (-1e9..1e9).prop_map(|n| Value::Number(crate::json::Number::Float(n))),
         "\\PC{0,12}".prop_map(Value::from),
     ];
