@@ -1,12 +1,16 @@
 //! Expressions: what turns one JSON value into another.
 //!
-//! Reading order: [`Scope`] (what an expression may see), `jsonpath` (paths in the service's
-//! dialect), `intrinsic` (the `States.*` functions), `jsonata` (one wrapper around the JSONata
+//! Reading order: [`Scope`] (what an expression may see), [`jsonpath`] (paths in the service's
+//! dialect), [`intrinsic`] (the `States.*` functions), [`jsonata`] (one wrapper around the JSONata
 //! evaluator). Everything is compiled once, when a definition is loaded, and evaluated many times.
 //!
 //! The crate knows nothing of states or executions. Time and randomness come from the scope, so
 //! that the same evaluation gives the same value again. Its tests stand beside the code; the
 //! JSONata suite is run from `tests/`.
+
+pub mod intrinsic;
+pub mod jsonata;
+pub mod jsonpath;
 
 use model::json::Value;
 
