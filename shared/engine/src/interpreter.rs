@@ -12,7 +12,7 @@ use model::error::Failure;
 use model::history::{
     EvaluationFailed, Event, ExecutionStarted, HistoryEvent, Output, StateEntered, StateExited,
 };
-use model::json::{Map, Text, Value};
+use model::json::{DEPTH_MAX, Map, Text, Value};
 use model::timestamp::Timestamp;
 
 use crate::failure::{Raised, retry_delay_millis};
@@ -257,6 +257,11 @@ impl<'a> Interpreter<'a> {
             let raised = Raised::data_limit_exceeded(&state.name);
             return self.fail_execution(id, raised.failure);
         }
+        if output.depth() > DEPTH_MAX {
+            let detail = format!("the output is nested deeper than {DEPTH_MAX} levels");
+            let raised = StateScope::of(self, id, &output).runtime(detail);
+            return self.fail_execution(id, raised.failure);
+        }
         if let Err(raised) = self.check_assigned(id, &assigned) {
             return self.fail_scope(id, raised.failure);
         }
@@ -338,7 +343,7 @@ impl<'a> Interpreter<'a> {
     }
 
     fn caught(&mut self, id: FrameId, catcher: &Catcher, failure: Failure) {
-        let error_output = error_output(&failure);
+        let error_output = failure.error_output();
         let input = self.frame(id).input.clone();
         let scope = StateScope::of(self, id, &input).with_error_output(&error_output);
         match scope.catch(catcher) {
@@ -574,13 +579,6 @@ impl Frame {
             Phase::Enter | Phase::Attempt | Phase::Parallel { .. } | Phase::Map(_) => None,
         }
     }
-}
-
-/// The Error Output of a failure: what a Catch sees. Parts that the failure does not have are
-/// `null` (conformance case `sqs_failure_in_wait_for_task_tok_no_error_field`).
-fn error_output(failure: &Failure) -> Value {
-    let text = |text: &Option<Text>| text.clone().map_or(Value::Null, Value::from);
-    [("Error", text(&failure.error)), ("Cause", text(&failure.cause))].into_iter().collect()
 }
 
 fn retry_and_catch(kind: &StateKind) -> (&[Retrier], &[Catcher]) {

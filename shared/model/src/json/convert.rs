@@ -56,6 +56,10 @@ impl Serialize for Value {
             Value::Bool(b) => serializer.serialize_bool(*b),
             Value::Number(Number::Int(n)) => serializer.serialize_i64(*n),
             Value::Number(Number::Float(n)) => serializer.serialize_f64(*n),
+            // Text formats have no integers beyond 128 bits; binary ones keep the digits.
+            Value::Number(Number::Big(digits)) if !serializer.is_human_readable() => {
+                serializer.serialize_bytes(digits.as_bytes())
+            }
             Value::Number(Number::Big(digits)) => match digits.parse::<i128>() {
                 Ok(n) => serializer.serialize_i128(n),
                 Err(_) => serializer.serialize_f64(digits.parse().unwrap_or(f64::MAX)),
@@ -116,6 +120,17 @@ impl<'de> Visitor<'de> for ValueVisitor {
             Ok(n) => n.into(),
             Err(_) => Value::Number(Number::Big(n.to_string().into())),
         })
+    }
+
+    /// The digits of an integer beyond 64 bits, in a binary format.
+    fn visit_bytes<E: serde::de::Error>(self, digits: &[u8]) -> Result<Value, E> {
+        let significant = digits.strip_prefix(b"-").unwrap_or(digits);
+        match std::str::from_utf8(digits) {
+            Ok(text) if !significant.is_empty() && significant.iter().all(u8::is_ascii_digit) => {
+                Ok(Value::Number(Number::Big(text.into())))
+            }
+            _ => Err(E::custom("bytes are not the digits of an integer")),
+        }
     }
 
     fn visit_f64<E: serde::de::Error>(self, n: f64) -> Result<Value, E> {

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use indexmap::IndexMap;
 
@@ -37,28 +37,49 @@ pub struct Array(Arc<Shared<Vec<Value>>>);
 #[derive(Clone, Default)]
 pub struct Object(Arc<Shared<Map>>);
 
-/// A container and the length of its JSON text, counted once: the payload limit is checked at
-/// every state, and counting anew would cost more than the state.
+/// A container and its measure, taken once: the payload limit is checked at every state, and
+/// counting anew would cost more than the state.
 #[derive(Default)]
 struct Shared<T> {
     items: T,
-    /// 0 while not counted (no container is shorter than two bytes).
-    json_len: AtomicUsize,
+    /// [`Measure`] in one word: the depth in the low 16 bits. 0 while not taken (no container is
+    /// shorter than two bytes).
+    measure: AtomicU64,
+}
+
+/// How large a value is.
+#[derive(Clone, Copy)]
+struct Measure {
+    /// Bytes of the compact JSON text.
+    json_len: usize,
+    /// Nested arrays and objects: 0 for a scalar.
+    depth: usize,
+}
+
+impl Measure {
+    fn container(brackets_and_commas: usize, members: impl Iterator<Item = Measure>) -> Measure {
+        let empty = Measure { json_len: brackets_and_commas, depth: 1 };
+        members.fold(empty, |all, member| Measure {
+            json_len: all.json_len + member.json_len,
+            depth: all.depth.max(member.depth + 1),
+        })
+    }
 }
 
 impl<T> Shared<T> {
     fn new(items: T) -> Shared<T> {
-        Shared { items, json_len: AtomicUsize::new(0) }
+        Shared { items, measure: AtomicU64::new(0) }
     }
 
-    fn json_len(&self, count: impl FnOnce(&T) -> usize) -> usize {
-        match self.json_len.load(Ordering::Relaxed) {
+    fn measure(&self, take: impl FnOnce(&T) -> Measure) -> Measure {
+        match self.measure.load(Ordering::Relaxed) {
             0 => {
-                let len = count(&self.items);
-                self.json_len.store(len, Ordering::Relaxed);
-                len
+                let measure = take(&self.items);
+                let depth = measure.depth.min(0xffff) as u64;
+                self.measure.store((measure.json_len as u64) << 16 | depth, Ordering::Relaxed);
+                measure
             }
-            len => len,
+            word => Measure { json_len: (word >> 16) as usize, depth: (word & 0xffff) as usize },
         }
     }
 }
@@ -151,15 +172,25 @@ impl Value {
     /// Bytes of the compact JSON text in UTF-8: what the payload limit counts. Constant time
     /// once counted for this array or object.
     pub fn json_len(&self) -> usize {
-        match self {
-            Value::Null => 4,
-            Value::Bool(true) => 4,
+        self.measure().json_len
+    }
+
+    /// How deep arrays and objects are nested in it: 0 for a scalar, 1 for `[]`. Constant time
+    /// once counted, like [`Value::json_len`].
+    pub fn depth(&self) -> usize {
+        self.measure().depth
+    }
+
+    fn measure(&self) -> Measure {
+        let json_len = match self {
+            Value::Null | Value::Bool(true) => 4,
             Value::Bool(false) => 5,
             Value::Number(n) => super::write::number_len(n),
             Value::String(text) => super::write::string_len(text),
-            Value::Array(items) => items.json_len(),
-            Value::Object(members) => members.json_len(),
-        }
+            Value::Array(items) => return items.measure(),
+            Value::Object(members) => return members.measure(),
+        };
+        Measure { json_len, depth: 0 }
     }
 
     /// Compact JSON text.
@@ -177,11 +208,10 @@ impl fmt::Display for Value {
 }
 
 impl Array {
-    /// Bytes of the compact JSON text.
-    pub fn json_len(&self) -> usize {
-        self.0.json_len(|items| {
+    fn measure(&self) -> Measure {
+        self.0.measure(|items| {
             let commas = items.len().saturating_sub(1);
-            2 + commas + items.iter().map(Value::json_len).sum::<usize>()
+            Measure::container(2 + commas, items.iter().map(Value::measure))
         })
     }
 
@@ -200,13 +230,14 @@ impl Array {
 }
 
 impl Object {
-    /// Bytes of the compact JSON text.
-    pub fn json_len(&self) -> usize {
-        self.0.json_len(|members| {
+    fn measure(&self) -> Measure {
+        self.0.measure(|members| {
             let commas = members.len().saturating_sub(1);
-            let pairs =
-                members.iter().map(|(name, value)| super::write::string_len(name) + 1 + value.json_len());
-            2 + commas + pairs.sum::<usize>()
+            let pairs = members.iter().map(|(name, value)| {
+                let value = value.measure();
+                Measure { json_len: super::write::string_len(name) + 1 + value.json_len, ..value }
+            });
+            Measure::container(2 + commas, pairs)
         })
     }
 
@@ -369,6 +400,13 @@ mod tests {
         {
             let value = v(text);
             assert_eq!(value.json_len(), value.to_json().len(), "{text}");
+        }
+    }
+
+    #[test]
+    fn depth_counts_nesting() {
+        for (text, depth) in [("1", 0), ("[]", 1), ("{}", 1), (r#"[1,{"a":[[]]},2]"#, 4)] {
+            assert_eq!(v(text).depth(), depth, "{text}");
         }
     }
 
