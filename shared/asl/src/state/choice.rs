@@ -1,5 +1,5 @@
 use model::json::{Number, Text};
-use model::timestamp::Timestamp;
+use model::timestamp::Instant;
 use query::{jsonata, jsonpath};
 
 use super::Flow;
@@ -68,7 +68,7 @@ pub enum Comparator {
     /// `BooleanEquals`, `BooleanEqualsPath`.
     Boolean(Operand<bool>),
     /// `TimestampEquals` … and their `…Path` forms.
-    Timestamp(Ordering, Operand<Timestamp>),
+    Timestamp(Ordering, Operand<Instant>),
     /// `IsNull`.
     IsNull(bool),
     /// `IsPresent`.
