@@ -184,7 +184,10 @@ pub(crate) fn settled(i: &mut Interpreter<'_>, id: FrameId, outcome: TaskOutcome
     if !matches!(outcome, TaskOutcome::Failed { stage: Stage::Schedule | Stage::Start | Stage::Submit, .. }) {
         started(i, id, None);
     }
-    let previous = i.frame(id).last_event;
+    let frame = i.frame_mut(id);
+    let previous = frame.last_event;
+    // The task is over: nothing about it is due, can settle or be cancelled any more.
+    frame.phase = Phase::Attempt;
     match outcome {
         TaskOutcome::Succeeded(output) => {
             let event = i.emit(previous, task_event::succeeded(&task.resource, output.clone()));
@@ -238,7 +241,6 @@ pub(crate) fn timed_out(i: &mut Interpreter<'_>, id: FrameId) {
     let event = i.emit(previous, task_event::timed_out(&task.resource, raised.failure.clone()));
     let frame = i.frame_mut(id);
     frame.last_event = event;
-    // The task is over: nothing about it is due or can settle it any more.
     frame.phase = Phase::Attempt;
     i.fail(id, raised);
 }

@@ -64,7 +64,10 @@ fn a_failed_iteration_gives_the_others_up() {
 fn nothing_to_map_over() {
     let world = World::started(&map(""), "[]");
     assert_eq!(world.output(), json("[]"));
-    assert_eq!(world.types()[2..], ["MapStateStarted", "MapStateSucceeded", "MapStateExited", "ExecutionSucceeded"]);
+    assert_eq!(
+        world.types()[2..],
+        ["MapStateStarted", "MapStateSucceeded", "MapStateExited", "ExecutionSucceeded"]
+    );
 }
 
 #[test]
@@ -78,7 +81,8 @@ fn a_failed_branch_aborts_the_rest_innermost_first() {
     );
     let mut world = World::started(&definition, r#"{"items": [1]}"#);
     world.fail(0, "Broken");
-    let tail: Vec<_> = world.types().into_iter().skip_while(|t| *t != "LambdaFunctionFailed").skip(1).collect();
+    let tail: Vec<_> =
+        world.types().into_iter().skip_while(|t| *t != "LambdaFunctionFailed").skip(1).collect();
     assert_eq!(
         tail,
         [

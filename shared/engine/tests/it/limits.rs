@@ -6,7 +6,9 @@ use model::limits::Limits;
 use crate::world::{World, json, machine};
 
 const LOOP: &str = r#"{"StartAt": "A", "States": {
-    "A": {"Type": "Pass", "Next": "B"}, "B": {"Type": "Pass", "Next": "A"}}}"#;
+    "A": {"Type": "Pass", "Next": "B"},
+    "B": {"Type": "Choice", "Choices": [{"Variable": "$", "IsNull": true, "Next": "End"}], "Default": "A"},
+    "End": {"Type": "Succeed"}}}"#;
 
 fn limits(history_events_max: Option<u64>, payload_bytes_max: Option<usize>) -> Limits {
     Limits { history_events_max, payload_bytes_max, ..Limits::SERVICE }
@@ -53,7 +55,12 @@ fn an_endless_loop_of_states_never_blocks_its_caller() {
     assert!((1_000..1_010).contains(&transition.history.len()), "{}", transition.history.len());
 
     let big = format!("\"{}\"", "x".repeat(100_000));
-    let transition = engine::step(&machine, Snapshot::new(transition.snapshot.execution().clone()), Input::Start { input: json(&big) }, &env);
+    let transition = engine::step(
+        &machine,
+        Snapshot::new(transition.snapshot.execution().clone()),
+        Input::Start { input: json(&big) },
+        &env,
+    );
     assert!(transition.more);
     assert!(transition.history.len() < 20, "{}", transition.history.len());
 }
@@ -71,7 +78,9 @@ fn an_output_over_the_limit_ends_the_execution() {
             assert_eq!(world.failure().error.as_deref(), Some("States.DataLimitExceeded"));
             assert_eq!(
                 world.failure().cause.as_deref(),
-                Some("The state/task 'P' returned a result with a size exceeding the maximum number of bytes service limit.")
+                Some(
+                    "The state/task 'P' returned a result with a size exceeding the maximum number of bytes service limit."
+                )
             );
         }
     }
@@ -93,7 +102,8 @@ fn a_result_over_the_limit_is_a_failure_of_the_task_that_catch_sees() {
 
 #[test]
 fn a_variable_over_its_limit_is_refused() {
-    let definition = r#"{"StartAt": "P", "States": {"P": {"Type": "Pass", "Assign": {"v.$": "$"}, "End": true}}}"#;
+    let definition =
+        r#"{"StartAt": "P", "States": {"P": {"Type": "Pass", "Assign": {"v.$": "$"}, "End": true}}}"#;
     let mut world = World::new(definition);
     world.limits = Limits { variable_bytes_max: Some(10), ..Limits::SERVICE };
     world.give(Input::Start { input: json("\"0123456789\"") });

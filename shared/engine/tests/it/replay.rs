@@ -15,7 +15,7 @@ const BUSY: &str = r#"{"StartAt": "Set", "States": {
         "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.caught", "Next": "Done"}],
         "Branches": [
             {"StartAt": "T", "States": {"T": {"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
-                "Parameters": {"t.$": "$$.Task.Token", "id.$": "States.UUID()"}, "HeartbeatSeconds": 5, "End": true}}},
+                "Parameters": {"QueueUrl": "q", "MessageBody": {"t.$": "$$.Task.Token", "id.$": "States.UUID()"}}, "HeartbeatSeconds": 5, "End": true}}},
             {"StartAt": "M", "States": {"M": {"Type": "Map", "ItemsPath": "$.items", "MaxConcurrency": 2, "End": true,
                 "ItemProcessor": {"StartAt": "W", "States": {
                     "W": {"Type": "Wait", "Seconds": 1, "Next": "L"},
@@ -62,7 +62,9 @@ fn play(acts: &[Act], store: bool) -> (Vec<HistoryEvent>, Snapshot) {
                 effect: call.effect,
                 outcome: TaskOutcome::failed(Failure::new("E", "because")),
             }),
-            Act::Submit(n) => call(n).map(|call| Input::TaskSubmitted { effect: call.effect, output: json("{}") }),
+            Act::Submit(n) => {
+                call(n).map(|call| Input::TaskSubmitted { effect: call.effect, output: json("{}") })
+            }
             Act::Answer(n) => call(n)
                 .and_then(|call| call.token)
                 .map(|token| Input::Callback { token, outcome: TaskOutcome::Succeeded(json("2")) }),

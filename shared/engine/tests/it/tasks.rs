@@ -16,16 +16,27 @@ fn a_callback_settles_a_submitted_task() {
     let mut world = World::started(CALLBACK, "{}");
     let call = world.calls[0].clone();
     let token = call.token.clone().expect("a callback task has a token");
-    assert_eq!(call.parameters.get("MessageBody").unwrap().get("token").unwrap().as_str(), Some(token.0.as_str()));
+    assert_eq!(
+        call.parameters.get("MessageBody").unwrap().get("token").unwrap().as_str(),
+        Some(token.0.as_str())
+    );
     assert_eq!(token.0.len(), 32);
 
     world.give(Input::TaskSubmitted { effect: call.effect, output: json(r#"{"MessageId": "1"}"#) });
-    let verdict = world.give(Input::Callback { token: token.clone(), outcome: TaskOutcome::Succeeded(json("7")) });
+    let verdict =
+        world.give(Input::Callback { token: token.clone(), outcome: TaskOutcome::Succeeded(json("7")) });
     assert_eq!(verdict, Verdict::Accepted);
     assert_eq!(world.output(), json("7"));
     assert_eq!(
         world.types()[2..],
-        ["TaskScheduled", "TaskStarted", "TaskSubmitted", "TaskSucceeded", "TaskStateExited", "ExecutionSucceeded"]
+        [
+            "TaskScheduled",
+            "TaskStarted",
+            "TaskSubmitted",
+            "TaskSucceeded",
+            "TaskStateExited",
+            "ExecutionSucceeded"
+        ]
     );
     let verdict = world.give(Input::Callback { token, outcome: TaskOutcome::Succeeded(json("8")) });
     assert_eq!(verdict, Verdict::Ended);
@@ -68,7 +79,7 @@ fn a_missed_heartbeat_is_a_timeout_that_both_names_match() {
         );
         let mut world = World::started(&definition, "{}");
         world.pass_seconds(11);
-        assert_eq!(world.output(), json(r#"{"Error": "States.Timeout", "Cause": null}"#), "{name}");
+        assert_eq!(world.output(), json(r#"{"Error": "States.Timeout", "Cause": ""}"#), "{name}");
     }
 }
 
@@ -129,8 +140,9 @@ fn the_stage_of_a_failure_decides_its_event() {
 #[test]
 fn an_activity_that_does_not_exist_fails_before_it_is_scheduled() {
     let arn = "arn:aws:states:us-east-1:123456789012:activity:gone";
-    let definition =
-        format!(r#"{{"StartAt": "Do", "States": {{"Do": {{"Type": "Task", "Resource": "{arn}", "End": true}}}}}}"#);
+    let definition = format!(
+        r#"{{"StartAt": "Do", "States": {{"Do": {{"Type": "Task", "Resource": "{arn}", "End": true}}}}}}"#
+    );
     let machine = crate::world::machine(&definition);
     let world = World::new(&definition);
     let mut env = engine::Env::new(world.now, 1);

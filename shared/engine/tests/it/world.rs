@@ -1,7 +1,9 @@
 //! A world of one execution: a clock that is moved by hand, and every event kept.
 
 use asl::machine::Machine;
-use engine::{Call, Effect, EffectId, Env, Execution, Input, Snapshot, Status, TaskOutcome, Transition, Verdict};
+use engine::{
+    Call, Effect, EffectId, Env, Execution, Input, Snapshot, Status, TaskOutcome, Transition, Verdict,
+};
 use model::error::Failure;
 use model::history::{Event, HistoryEvent};
 use model::json::Value;
@@ -69,8 +71,7 @@ impl World {
     pub fn give(&mut self, input: Input) -> Verdict {
         let transition = self.step(input);
         let verdict = transition.verdict;
-        self.take(transition)
-            .then(|| while self.continue_() {});
+        self.take(transition).then(|| while self.continue_() {});
         verdict
     }
 
