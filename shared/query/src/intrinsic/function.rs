@@ -93,8 +93,8 @@ impl Function {
         ALL.iter().find(|(function, _)| *function == self).map_or("", |(_, name)| name)
     }
 
-    /// Whether the result is always a string: what ErrorPath and CausePath accept, together with
-    /// `States.ArrayGetItem`, whose result may be one.
+    /// Whether the result is a string, or for `States.ArrayGetItem` may be one: the functions that
+    /// ErrorPath and CausePath accept.
     ///
     /// Source: the service's documentation of the Fail state.
     pub fn may_return_string(self) -> bool {
