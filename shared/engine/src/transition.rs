@@ -74,7 +74,7 @@ pub struct Call {
 }
 
 /// An iteration of an inline Map.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Iteration {
     /// The Map state.
     pub map: Text,

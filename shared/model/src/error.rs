@@ -51,8 +51,7 @@ impl Failure {
 /// Every name that belongs to the language starts so; a definition may not invent others.
 pub const RESERVED_PREFIX: &str = "States.";
 
-/// Wildcard of `ErrorEquals`, never raised. Must stand alone and last; matches every error but
-/// [`RUNTIME`] and [`DATA_LIMIT_EXCEEDED`].
+/// Wildcard of `ErrorEquals`, never raised. Must stand alone and last; matches every error but [`RUNTIME`].
 pub const ALL: &str = "States.ALL";
 
 /// A Parallel branch failed without a more specific name.

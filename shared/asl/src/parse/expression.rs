@@ -115,7 +115,8 @@ impl Context<'_> {
         at: &At<'_>,
         sees: Sees,
     ) -> Option<jsonata::Expression> {
-        let source = text.get(2..text.len() - 2)?;
+        // The service quotes the expression without the white space beside the delimiters.
+        let source = text.get(2..text.len() - 2)?.trim();
         match jsonata::Expression::compile(source) {
             Ok(expression) => {
                 let misplaced = [
