@@ -1,0 +1,55 @@
+# Every target works in a clean checkout with a Rust toolchain; nothing else need be installed.
+
+CARGO ?= cargo
+CORPUS ?= ../shared/conformance
+JSONATA_SUITE ?= ../shared/jsonata-suite
+EXAMPLE ?= examples/order-with-compensation
+CASE ?= RetriedPayment
+
+# Tools that scripts/tools.sh installs stand here.
+export PATH := $(CURDIR)/.tools/bin:$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check fmt clippy doc deny tools conformance jsonata-suite bench
+
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+run: ## Build stepwright and run an example to its end (EXAMPLE=folder CASE=test-case)
+	@$(CARGO) build --quiet --package cli
+	@target=$$($(CARGO) metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/'); \
+	"$$target/debug/stepwright" run $(EXAMPLE)/machine.asl.* \
+	  --input @$(EXAMPLE)/input.json --mock $(EXAMPLE)/mocks.json#$(CASE)
+
+test: ## Run all tests
+	@if $(CARGO) nextest --version >/dev/null 2>&1; \
+	then $(CARGO) nextest run --workspace --locked && $(CARGO) test --workspace --locked --doc; \
+	else $(CARGO) test --workspace --locked; fi
+
+check: fmt clippy test doc deny ## Everything that a change must pass
+
+fmt: ## Check the formatting
+	$(CARGO) fmt --all --check
+
+clippy: ## Lint with warnings denied
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+doc: ## Build the documentation with warnings denied
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked --document-private-items
+
+deny: ## Check licences and sources of dependencies, when cargo-deny is installed (make tools)
+	@if $(CARGO) deny --version >/dev/null 2>&1; \
+	then $(CARGO) deny --locked check bans licenses sources; \
+	else echo "cargo-deny is not installed; 'make tools' installs it"; fi
+
+tools: ## Install the pinned tools into .tools
+	scripts/tools.sh
+
+conformance: ## Replay the recorded corpus (CORPUS=folder) and print what agrees
+	$(CARGO) run --release --locked --package tests --bin conformance -- $(CORPUS)
+
+jsonata-suite: ## Run the JSONata test suite (JSONATA_SUITE=folder)
+	$(CARGO) run --release --locked --package tests --bin jsonata-suite -- $(JSONATA_SUITE)
+
+bench: ## Measure the engine
+	$(CARGO) run --release --locked --package bench
