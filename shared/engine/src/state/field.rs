@@ -1,7 +1,7 @@
 //! Numeric fields that a constant, a path or an expression may give.
 
 use asl::template::Field;
-use model::json::Value;
+use model::json::{Number, Value};
 
 use crate::failure::Raised;
 use crate::scope::{StateScope, integer};
@@ -12,11 +12,12 @@ pub(crate) fn whole(scope: &StateScope<'_>, field: &Field<i64>, name: &str, min:
         Field::Constant(n) => return Ok(*n),
         Field::Path(path) => {
             let value = scope.path(path)?;
-            integer(&value).ok_or_else(|| not_valid(scope, name, &value, "integer", path.source()))?
+            integer_text(&value).ok_or_else(|| not_valid(scope, name, &value, "integer", path.source()))?
         }
         Field::Intrinsic(expression) => {
             let value = scope.intrinsic(expression, || format!("{name}Path"))?;
-            integer(&value).ok_or_else(|| not_valid(scope, name, &value, "integer", expression.source()))?
+            integer_text(&value)
+                .ok_or_else(|| not_valid(scope, name, &value, "integer", expression.source()))?
         }
         Field::Query(expression) => {
             let value = scope.query(expression, || name.to_owned())?;
@@ -28,6 +29,17 @@ pub(crate) fn whole(scope: &StateScope<'_>, field: &Field<i64>, name: &str, min:
     }
     let complaint = if min == 0 { "cannot be negative." } else { "must be positive." };
     Err(out_of_range(scope, field, name, format!("{name} {complaint}")))
+}
+
+/// A whole number as a path may give it: also as text, but not with a fraction of zero.
+/// Source: conformance cases `…MAP_STATE_REFERENCE_IN_MAX_CONCURRENCY_PATH` (a text) and
+/// `wait.base_wait_seconds_path` (its refusals speak of parsing).
+pub(crate) fn integer_text(value: &Value) -> Option<i64> {
+    match value {
+        Value::Number(Number::Int(n)) => Some(*n),
+        Value::String(text) => text.parse().ok(),
+        _ => None,
+    }
 }
 
 fn not_valid(scope: &StateScope<'_>, name: &str, value: &Value, kind: &str, path: &str) -> Raised {

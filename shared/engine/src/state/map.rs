@@ -39,7 +39,7 @@ pub(crate) fn begin(i: &mut Interpreter<'_>, id: FrameId, map: &Map) -> Result<(
     let frame = i.frame_mut(id);
     frame.last_event = started;
     frame.phase = Phase::Map(run);
-    start_iterations(i, id, started);
+    start_iterations(i, id, started, started);
     Ok(())
 }
 
@@ -80,12 +80,12 @@ fn items(scope: &StateScope<'_>, map: &Map) -> Result<Array, Raised> {
 }
 
 /// Starts as many iterations as may run; `previous` is the event that made room for them.
-/// With nothing left to do, the state ends.
-fn start_iterations(i: &mut Interpreter<'_>, id: FrameId, previous: u64) {
+/// With nothing left to do, the state ends after `ended`.
+fn start_iterations(i: &mut Interpreter<'_>, id: FrameId, previous: u64, ended: u64) {
     loop {
         let Phase::Map(run) = &mut i.frame_mut(id).phase else { return };
         if run.next == run.items.len() && run.children.is_empty() {
-            return complete(i, id, previous);
+            return complete(i, id, ended);
         }
         if run.next == run.items.len() || run.children.len() >= run.concurrency {
             return;
@@ -135,12 +135,14 @@ fn start_iteration(i: &mut Interpreter<'_>, id: FrameId, index: usize, previous:
 /// Iteration `index` ended with `output`; `last` is its newest event.
 pub(crate) fn iteration_ended(i: &mut Interpreter<'_>, id: FrameId, index: usize, output: Value, last: u64) {
     let name = i.state(id).name.clone();
-    i.emit(last, Event::MapIterationSucceeded(MapIteration { name, index: index as u64 }));
+    let ended = i.emit(last, Event::MapIterationSucceeded(MapIteration { name, index: index as u64 }));
     if let Phase::Map(run) = &mut i.frame_mut(id).phase {
         run.outputs[index] = output;
         run.children.retain(|(running, _)| *running != index);
     }
-    start_iterations(i, id, last);
+    // Recorded: the next iteration follows the last inner event, the end of the state the
+    // iteration's own.
+    start_iterations(i, id, last, ended);
 }
 
 fn complete(i: &mut Interpreter<'_>, id: FrameId, last: u64) {

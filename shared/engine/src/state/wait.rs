@@ -5,8 +5,9 @@ use model::timestamp::{Instant, Timestamp};
 
 use crate::failure::{Evaluation, Raised};
 use crate::interpreter::Interpreter;
-use crate::scope::{StateScope, integer};
+use crate::scope::StateScope;
 use crate::snapshot::{FrameId, Phase};
+use crate::state::field::{integer_text, whole};
 
 pub(crate) fn begin(i: &mut Interpreter<'_>, id: FrameId, wait: &Wait) -> Result<(), Raised> {
     let raw = i.frame(id).input.clone();
@@ -47,7 +48,7 @@ fn seconds(scope: &StateScope<'_>, field: &Field<i64>) -> Result<i64, Raised> {
     let path = match field {
         Field::Path(path) => path,
         Field::Constant(_) | Field::Intrinsic(_) | Field::Query(_) => {
-            return super::field::whole(scope, field, "Seconds", 0);
+            return whole(scope, field, "Seconds", 0);
         }
     };
     let source = path.source();
@@ -56,7 +57,7 @@ fn seconds(scope: &StateScope<'_>, field: &Field<i64>) -> Result<i64, Raised> {
             scope.runtime(format!("The SecondsPath parameter does not reference an input value: {source}"))
         );
     };
-    match integer(&value) {
+    match integer_text(&value) {
         Some(n) if n >= 0 => Ok(n),
         Some(_) => Err(scope.runtime(format!(
             "The SecondsPath parameter references a negative value: {source} == {}",
