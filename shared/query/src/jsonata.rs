@@ -18,6 +18,7 @@ mod function;
 #[cfg(test)]
 mod hostile;
 mod limits;
+mod meter;
 mod program;
 mod result;
 mod source;
@@ -98,8 +99,9 @@ impl Expression {
     pub fn compile_at(source: &str, level: Level) -> Result<Expression, CompileError> {
         let parsed =
             jlens_core::Expression::compile(source).map_err(|e| CompileError::of_parser(source, &e))?;
-        let facts = Facts::of(source, parsed.ast(), level)?;
-        let states = StatesRead::of(parsed.reads().binding("states"));
+        let reads = parsed.reads_with(function::bindings());
+        let facts = Facts::of(source, parsed.ast(), &reads, level)?;
+        let states = StatesRead::of(reads.binding("states"));
         let (direct, program) = match level {
             Level::StepFunctions => (DirectPath::of(parsed.ast()), Program::wrapped(source, &facts)?),
             Level::Permissive => (None, Program::plain(parsed)),
@@ -165,7 +167,7 @@ impl Expression {
                     return Ok(outcome);
                 }
                 let arena = Arena::new();
-                let root = Root::new(&arena, scope);
+                let root = Root::new(&arena, scope, limits);
                 self.run(&root, function::bindings(), &arena, scope, limits)
             }
             Level::Permissive => self.evaluate_on(Some(scope.input()), scope, limits),
@@ -209,7 +211,7 @@ impl Expression {
             Ok(Some(value)) if arena.is_function_marker(&value) => Ok(Outcome::Function),
             Ok(Some(value)) => Ok(Outcome::Value(value)),
             Ok(None) => Ok(Outcome::Undefined),
-            Err(error) => Err(EvalError::of(&error)),
+            Err(error) => Err(EvalError::of(&error, &facts.spare_name)),
         }
     }
 }

@@ -4,9 +4,10 @@ use std::collections::HashSet;
 use std::sync::OnceLock;
 
 use jlens_core::ast::{Ast, FallbackOp, Node, NodeKind, Stage};
+use jlens_core::reads::Reads;
 use model::json::Text;
 
-use super::{CompileError, Level, function};
+use super::{CompileError, Level, function, meter};
 
 /// What the text of an expression tells.
 #[derive(Debug, Default)]
@@ -25,12 +26,17 @@ pub(super) struct Facts {
     pub(super) draws_random: bool,
     /// It matches regular expressions.
     pub(super) matches_patterns: bool,
+    /// Functions it uses whose work is measured, in order of first use.
+    pub(super) measured: Vec<&'static str>,
     /// Its result may be a function.
     pub(super) may_give_function: bool,
-    /// A variable name that the text does not contain.
+    /// A variable name that the text does not contain, nor any name that begins with it.
     pub(super) spare_name: String,
-    /// Where the text asks for a context that does not exist: byte ranges of `$` and `$$`.
-    contextless: Vec<(usize, usize)>,
+    /// Something at its top may read a context, which is then undefined: `$uppercase()`, or `$`
+    /// in the body of a function.
+    pub(super) may_read_context: bool,
+    /// Byte offsets of `$$`, which the level refuses at the top and leaves undefined elsewhere.
+    roots: Vec<usize>,
 }
 
 /// Whether the language has a function of this name (without `$`).
@@ -46,8 +52,8 @@ pub(super) fn is_function(name: &str) -> bool {
 
 impl Facts {
     /// Surveys an expression; fails on the first thing that `level` refuses.
-    pub(super) fn of(source: &str, ast: &Ast, level: Level) -> Result<Facts, CompileError> {
-        let mut spare_name = "__result".to_owned();
+    pub(super) fn of(source: &str, ast: &Ast, reads: &Reads, level: Level) -> Result<Facts, CompileError> {
+        let mut spare_name = "__".to_owned();
         while source.contains(&spare_name) {
             spare_name.insert(0, '_');
         }
@@ -58,20 +64,22 @@ impl Facts {
             facts: Facts { spare_name, ..Facts::default() },
         };
         survey.node(&ast.root, Context::Top)?;
-        survey.facts.contextless.sort_unstable();
+        survey.facts.may_read_context = level == Level::StepFunctions && reads.input().is_some();
+        survey.facts.roots.sort_unstable();
+        survey.facts.roots.dedup();
         Ok(survey.facts)
     }
 
-    /// The text with every `$` and `$$` that has no context replaced by a variable that has no
-    /// value: the evaluator's own context there is the object that holds `$states`.
-    pub(super) fn without_context(&self, source: &str) -> String {
+    /// The text with every `$$` replaced by a variable that has no value: the evaluator's own
+    /// root is the object that holds `$states`.
+    pub(super) fn without_root(&self, source: &str) -> String {
         let mut out = String::with_capacity(source.len());
         let mut from = 0;
-        for &(start, end) in &self.contextless {
+        for &start in &self.roots {
             out.push_str(&source[from..start]);
             out.push('$');
             out.push_str(&self.spare_name);
-            from = end;
+            from = start + "$$".len();
         }
         out.push_str(&source[from..]);
         out
@@ -256,6 +264,11 @@ impl Survey<'_> {
         }
         let step_functions = self.level == Level::StepFunctions;
         let facts = &mut self.facts;
+        if let Some(measured) = meter::NAMES.into_iter().find(|measured| step_functions && *measured == name)
+            && !facts.measured.contains(&measured)
+        {
+            facts.measured.push(measured);
+        }
         match name {
             "eval" if step_functions => {
                 return Err(CompileError::of_level("the function $eval is not supported", node.span.start));
@@ -295,9 +308,8 @@ impl Survey<'_> {
                 node.span.start,
             ));
         }
-        let (start, end) = (node.span.start, node.span.start + written.len());
-        if self.source.get(start..end) == Some(written.as_str()) {
-            self.facts.contextless.push((start, end));
+        if name == "$" && self.source[node.span.start..].starts_with("$$") {
+            self.facts.roots.push(node.span.start);
         }
         Ok(())
     }

@@ -2,6 +2,8 @@ use std::fmt;
 
 use jlens_core::Error;
 
+use super::meter;
+
 /// Text that is not an expression of the language level.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{message} (at offset {offset})")]
@@ -41,11 +43,26 @@ pub struct EvalError {
 }
 
 impl EvalError {
-    pub(super) fn of(error: &Error) -> EvalError {
-        // Codes that begin with U are the library's own, for its limits.
-        let code = error.code();
-        let code = (!code.is_empty() && !code.starts_with('U')).then(|| code.to_owned());
-        EvalError { code, message: error.message() }
+    /// `spare` begins the names that stand around the expression and not in it.
+    pub(super) fn of(error: &Error, spare: &str) -> EvalError {
+        match error.code() {
+            // A source that failed to be read: of ours, only a spent budget does.
+            "U1004" => EvalError {
+                code: None,
+                message: match error.detail("message") {
+                    Some(serde_json::Value::String(message)) => message.clone(),
+                    _ => error.message(),
+                },
+            },
+            // Codes that begin with U are the library's own, for its limits.
+            code if code.is_empty() || code.starts_with('U') => {
+                EvalError { code: None, message: error.message() }
+            }
+            code => EvalError {
+                code: Some(code.to_owned()),
+                message: meter::in_plain_names(error.message(), spare),
+            },
+        }
     }
 }
 

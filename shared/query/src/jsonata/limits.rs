@@ -5,8 +5,13 @@ use super::check::Facts;
 /// What one evaluation may use. The limits are counted, never timed, so that the same expression
 /// in the same scope ends the same way on every machine.
 ///
-/// The defaults stand where the service itself stops, as far as that is known (reference,
-/// section a.6), and else where an evaluation takes about a second.
+/// The defaults stand where the service itself stops, as far as that has been observed, and
+/// else where a single evaluation keeps a processor busy for some seconds at most.
+///
+/// They bound how many steps an evaluation takes and how large each value may become, not the
+/// sum of all values that it holds at one time, nor the time of a step on the largest values:
+/// a loop that keeps the longest range a thousand times over needs gigabytes within them.
+/// Whoever evaluates expressions of strangers must bound the memory of the process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Evaluated nodes, called functions and thousands of attempts of a regular expression.
@@ -14,7 +19,10 @@ pub struct Limits {
     /// The same in an expression with a regular expression: there a step can cost a thousand
     /// times as much.
     pub regex_steps: u64,
-    /// Nested evaluations; a recursive function takes about five for each of its levels.
+    /// Work of `$append`, `$distinct`, `$match`, `$replace` and `$split`, whose cost grows faster
+    /// than their arguments: roughly the bytes and items they look at.
+    pub work: u64,
+    /// Nested evaluations; a recursive function takes three or four for each of its levels (the service stops at about a hundred).
     pub depth: usize,
     /// Bytes of a string that the evaluation builds.
     pub string_bytes: usize,
@@ -31,8 +39,9 @@ pub(super) const ARRAY_ITEMS_MAX: usize = 873_782;
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
-            steps: 10_000_000,
-            regex_steps: 500_000,
+            steps: 5_000_000,
+            regex_steps: 100_000,
+            work: 6_000_000_000,
             depth: 500,
             string_bytes: 4 * 1024 * 1024,
             array_items: ARRAY_ITEMS_MAX,

@@ -7,6 +7,7 @@ use jlens_core::{Bindings, Options};
 use super::CompileError;
 use super::check::Facts;
 use super::function::SEEDED_RANDOM;
+use super::meter;
 use super::source::{FUNCTION, RANDOM, STATES, UUID, VARIABLE_PREFIX};
 
 /// The text that is really evaluated.
@@ -60,12 +61,19 @@ fn text(source: &str, facts: &Facts) -> String {
     if facts.draws_random {
         let _ = write!(out, "$random:=function($s)<n?:n>{{$exists($s)?${SEEDED_RANDOM}($s):$$.`{RANDOM}`}};");
     }
-    let body = facts.without_context(source);
+    meter::define(&mut out, &facts.measured, &facts.spare_name);
+    // In a block of its own, so that names it binds do not reach into the definitions. (Behind a
+    // bracket the lexer takes a slash for a division, behind a semicolon for a pattern.)
+    let mut body = format!("(0;{})", facts.without_root(source));
+    if facts.may_read_context {
+        // The context here is the object that holds `$states`. Grouping nothing gives an object
+        // whose values are evaluated without a context.
+        body = format!("$lookup(${}{{\"value\":{body}}},\"value\")", facts.spare_name);
+    }
     if facts.may_give_function {
-        // A function has no JSON, so that it would look like nothing at all. (Behind a bracket
-        // the lexer takes a slash for a division, behind a semicolon for a pattern.)
+        // A function has no JSON, so that it would look like nothing at all.
         let result = &facts.spare_name;
-        let _ = write!(out, "${result}:=(0;{body});$type(${result})=\"function\"?$$.`{FUNCTION}`:${result})");
+        let _ = write!(out, "${result}:={body};$type(${result})=\"function\"?$$.`{FUNCTION}`:${result})");
     } else {
         out.push_str(&body);
         out.push(')');

@@ -1,10 +1,10 @@
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
 use jlens_core::input::{Sink, Source, Sources};
 use model::json::{Number, Object, Value};
 
-use super::function;
+use super::{Limits, function};
 use crate::Scope;
 
 /// The keys under which a [`Root`] answers. The prefix keeps them apart from field names.
@@ -13,6 +13,10 @@ pub(super) const UUID: &str = "=uuid";
 pub(super) const RANDOM: &str = "=random";
 pub(super) const FUNCTION: &str = "=function";
 pub(super) const VARIABLE_PREFIX: &str = "=$";
+/// Followed by a number: charges that much work, and stops the evaluation when it cannot be paid.
+pub(super) const WORK: &str = "=work:";
+pub(super) const WORK_LEFT: &str = "=left";
+pub(super) const LONGEST: &str = "=longest";
 
 /// Stands for a function in a result, where JSON has nothing for it.
 const FUNCTION_MARKER: u32 = 0;
@@ -145,22 +149,40 @@ impl<'a> Source<'a> for Input<'_> {
 pub(super) struct Root<'a> {
     arena: Rc<Arena>,
     scope: &'a dyn Scope,
+    limits: &'a Limits,
 }
 
 impl<'a> Root<'a> {
-    pub(super) fn new(arena: &Rc<Arena>, scope: &'a dyn Scope) -> Root<'a> {
-        Root { arena: arena.clone(), scope }
+    pub(super) fn new(arena: &Rc<Arena>, scope: &'a dyn Scope, limits: &'a Limits) -> Root<'a> {
+        Root { arena: arena.clone(), scope, limits }
     }
 }
 
 impl<'a> Source<'a> for Root<'a> {
     fn read(&self, sink: &mut Sink<'_, 'a>) -> Result<(), String> {
-        sink.object(RootMembers(self.clone()));
+        sink.object(RootMembers { root: self.clone(), work_left: Cell::new(self.limits.work as f64) });
         Ok(())
     }
 }
 
-struct RootMembers<'a>(Root<'a>);
+struct RootMembers<'a> {
+    root: Root<'a>,
+    work_left: Cell<f64>,
+}
+
+impl RootMembers<'_> {
+    /// Charges work. What is undefined costs nothing, and what is not finite everything.
+    fn charge(&self, amount: &str) -> Result<(), String> {
+        let amount: f64 = amount.parse().unwrap_or(0.0);
+        let left = self.work_left.get() - amount.max(0.0);
+        self.work_left.set(left);
+        if left >= 0.0 {
+            Ok(())
+        } else {
+            Err(format!("The evaluation exceeded its budget of {} units of work", self.root.limits.work))
+        }
+    }
+}
 
 impl<'a> Source<'a> for RootMembers<'a> {
     /// Nothing: read as a whole (`*` in a function body), the root has no members.
@@ -170,14 +192,20 @@ impl<'a> Source<'a> for RootMembers<'a> {
 
     /// A random number and a UUID differ at each reading: scalars are not kept by the reader.
     fn read_field(&self, key: &str, sink: &mut Sink<'_, 'a>) -> Result<bool, String> {
-        let Root { arena, scope } = &self.0;
+        let Root { arena, scope, limits } = &self.root;
         match key {
-            STATES => sink.object(States(self.0.clone())),
+            STATES => sink.object(States(self.root.clone())),
             UUID => sink.string(&function::uuid(scope.next_random(), scope.next_random())),
             RANDOM => sink.number(function::unit_interval(scope.next_random())),
             FUNCTION => arena.write_marker(sink),
+            WORK_LEFT => sink.number(self.work_left.get()),
+            LONGEST => sink.number(limits.string_bytes as f64),
             _ => {
-                if let Some(value) = key.strip_prefix(VARIABLE_PREFIX).and_then(|name| scope.variable(name)) {
+                if let Some(amount) = key.strip_prefix(WORK) {
+                    self.charge(amount)?;
+                } else if let Some(value) =
+                    key.strip_prefix(VARIABLE_PREFIX).and_then(|name| scope.variable(name))
+                {
                     arena.write(&value, sink);
                 }
             }
@@ -199,7 +227,7 @@ impl<'a> Source<'a> for States<'a> {
     }
 
     fn read_field(&self, key: &str, sink: &mut Sink<'_, 'a>) -> Result<bool, String> {
-        let Root { arena, scope } = &self.0;
+        let Root { arena, scope, .. } = &self.0;
         match key {
             "input" => arena.write(scope.input(), sink),
             "context" => arena.write(&scope.context(), sink),

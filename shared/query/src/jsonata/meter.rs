@@ -1,0 +1,105 @@
+//! Functions whose cost the evaluator's step count does not show.
+//!
+//! One call of `$replace` can build gigabytes before its length is checked, every match of a
+//! pattern walks the whole text again, `$distinct` compares each item with each, and folding
+//! with `$append` copies the array anew for every item: each is a single step. An expression
+//! that names one of them gets it behind a function of the same name and signature, which
+//! first charges the work to [`Limits::work`](super::Limits::work).
+
+use std::fmt::Write as _;
+
+use super::source::{LONGEST, WORK, WORK_LEFT};
+
+/// The functions that are measured.
+pub(super) const NAMES: [&str; 5] = ["append", "distinct", "match", "replace", "split"];
+
+/// The plain functions under the names that the definitions call them by: the alias, the
+/// function, and the function that an error in it is shown as.
+const ALIASES: [(&str, &str, &str); 7] = [
+    ("append", "append", "append"),
+    ("distinct", "distinct", "distinct"),
+    ("match", "match", "match"),
+    ("replace", "replace", "replace"),
+    ("replace_match", "match", "replace"),
+    ("replace_split", "split", "replace"),
+    ("split", "split", "split"),
+];
+
+/// Appends the definitions that the measured functions `names` need. Names of everything else
+/// that is defined here begin with `spare`.
+pub(super) fn define(out: &mut String, names: &[&'static str], spare: &str) {
+    if names.is_empty() {
+        return;
+    }
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    for (alias, function, _) in ALIASES {
+        let _ = write!(text, "$~{alias}:=${function};");
+    }
+    let _ = write!(text, "$~find:=$lookup;$~charge:=function($n){{$~find($$,\"{WORK}\"&$n)}};");
+    // As many matches as the budget can pay for, and one more, which it cannot.
+    let _ = write!(
+        text,
+        "$~most:=function($str,$limit){{($k:=$floor($$.`{WORK_LEFT}`/($length($str)+1))+1;$limit<$k?$limit:$k)}};"
+    );
+    for name in names {
+        let _ = write!(text, "${name}:={};", definition(name));
+    }
+    out.push_str(&text.replace('~', spare).replace('@', LONGEST));
+}
+
+/// The message of an error with the names of the definitions taken back to those of the
+/// functions they stand for.
+pub(super) fn in_plain_names(message: String, spare: &str) -> String {
+    if !message.contains(spare) {
+        return message;
+    }
+    ALIASES.iter().fold(message, |message, (alias, _, shown)| {
+        message.replace(&format!("function \"{spare}{alias}\""), &format!("function \"{shown}\""))
+    })
+}
+
+/// The measured function; `~` stands for the spare prefix and `@` for the longest string.
+fn definition(name: &str) -> &'static str {
+    match name {
+        "append" => {
+            "function($arg1,$arg2)<xx:a>{($~charge(16*($count($arg1)+$count($arg2)));$~append($arg1,$arg2))}"
+        }
+        "distinct" => "function($arr)<x:x>{($n:=$count($arr);$~charge(4*$n*$n);$~distinct($arr))}",
+        "match" => {
+            "function($str,$regex,$limit)<s-f<s:o>n?:a<o>>{(\
+                $found:=$~match($str,$regex,$~most($str,$limit));\
+                $~charge($count($found)*($length($str)+1));\
+                $found)}"
+        }
+        "split" => {
+            "function($str,$separator,$limit)<s-(sf)n?:a<s>>{\
+                $type($separator)=\"function\"?(\
+                    $parts:=$~split($str,$separator,$~most($str,$limit));\
+                    $~charge(4*$count($parts)*($length($str)+1));\
+                    $parts\
+                ):$~split($str,$separator,$limit)}"
+        }
+        _ => REPLACE,
+    }
+}
+
+/// With a text as pattern and replacement, the length of the result is known beforehand: by a
+/// rough bound in most cases, else by counting. With a regular expression it is bounded by the
+/// matches and, where the replacement refers to groups, by what they can hold altogether; what
+/// a function gives is charged as it comes. A result that is too long is never begun.
+const REPLACE: &str = "function($str,$pattern,$replacement,$limit)<s-(sf)(sf)n?:s>{\
+    $type($pattern)=\"function\"?(\
+        $c:=$count($~replace_match($str,$pattern,$~most($str,$limit)));\
+        $~charge(6*$c*($length($str)+1));\
+        $type($replacement)=\"function\"?\
+            $~replace($str,$pattern,function($m){($x:=$replacement($m);$~charge(4*$length($string($x)));$x)},$limit):(\
+            $r:=$length($replacement);\
+            $~charge(4*$r*($c+($contains($replacement,\"$\")?$length($str):0)));\
+            $~replace($str,$pattern,$replacement,$limit))\
+    ):($pattern!=\"\" and $type($replacement)=\"string\" and $exists($str)?(\
+        $n:=$length($str);$p:=$length($pattern);$r:=$length($replacement);\
+        $long:=$n+$n/$p*$r;\
+        $long:=$long<=$$.`@`?$long:($c:=$count($~replace_split($str,$pattern))-1;$n+($limit<$c?$limit:$c)*($r-$p));\
+        $~charge($long<=$$.`@`?4*$long:1e300));\
+        $~replace($str,$pattern,$replacement,$limit))}";
