@@ -187,7 +187,7 @@ fn test_cases_are_checked_against_the_definition() {
     assert_eq!(
         messages("Happy", "Refunds"),
         [
-            "9:49: state `Refund` is not in the definition, whose Task states are `Charge` (at /StateMachines/Refunds/TestCases/Happy/Refund)"
+            "9:44: state `Refund` is not in the definition, whose Task states are `Charge` (at /StateMachines/Refunds/TestCases/Happy/Refund)"
         ]
     );
 }

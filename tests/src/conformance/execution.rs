@@ -1,0 +1,231 @@
+//! Kinds `execution` and `distributed`: an execution, compared by outcome, tasks, history and logs.
+
+use std::collections::BTreeMap;
+
+use engine::Status;
+use model::history::HistoryEvent;
+use model::json::{Map, Text, Value};
+
+use super::case::{Case, type_of};
+use super::compare::{Comparison, Difference, with_cause_like, with_payloads_parsed};
+use super::definition;
+use super::logs;
+use super::replay::{Replay, replay};
+
+/// Replays and compares; the error is the first difference or what stood in the way.
+pub fn run(json: &Value) -> Result<(), String> {
+    let mut case = Case::parse(json)?;
+    let machine = definition::machine(&case.definition, case.express)?;
+    let replay = replay(&case, &machine)?;
+    let mut comparison =
+        Comparison { wildcards: std::mem::take(&mut case.wildcards), ..Comparison::default() };
+    compare(&case, &replay, &mut comparison).map_err(|difference| difference.to_string())
+}
+
+fn compare(case: &Case, replay: &Replay, comparison: &mut Comparison) -> Result<(), Difference> {
+    let outcome = outcome(&replay.status);
+    if case.expected.outcome.get("status") != outcome.get("status") {
+        return Err(Difference::new("expected", &case.expected.outcome, outcome));
+    }
+    comparison.value(
+        "expected",
+        &case.expected.outcome,
+        &with_cause_like(&case.expected.outcome, &outcome),
+    )?;
+    tasks(case, replay, comparison)?;
+    if let Some(expected) = &case.expected.history {
+        contiguous(&replay.history)?;
+        if case.nondeterministic {
+            in_any_order(expected, &replay.history, comparison)?;
+        } else {
+            in_order(expected, &replay.history, comparison)?;
+        }
+    }
+    if let (Some(expected), Some(logging)) = (&case.expected.logged, &case.logging) {
+        let records = logs::records(&replay.history, logging, &case.execution.arn);
+        list("expected.loggedEvents", expected, &records, |path, expected, got| {
+            let details = expected
+                .get("details")
+                .map(|expected| with_cause_like(expected, got.get("details").unwrap_or(&Value::Null)));
+            comparison.value(path, expected, &with_member(got, "details", details))
+        })?;
+    }
+    Ok(())
+}
+
+/// The members of DescribeExecution that tell how it ended.
+fn outcome(status: &Status) -> Value {
+    let (status, output, failure) = match status {
+        Status::Running => ("RUNNING", None, None),
+        Status::Succeeded(output) => ("SUCCEEDED", Some(output.clone()), None),
+        Status::Failed(failure) => ("FAILED", None, Some(failure)),
+        Status::TimedOut => ("TIMED_OUT", None, None),
+        Status::Aborted(failure) => ("ABORTED", None, Some(failure)),
+    };
+    let text = |text: Option<&Text>| text.cloned().map(Value::from);
+    let members = [
+        ("status", Some(status.into())),
+        ("output", output),
+        ("error", text(failure.and_then(|failure| failure.error.as_ref()))),
+        ("cause", text(failure.and_then(|failure| failure.cause.as_ref()))),
+    ];
+    members.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+fn tasks(case: &Case, replay: &Replay, comparison: &mut Comparison) -> Result<(), Difference> {
+    let mut attempts = BTreeMap::<usize, usize>::new();
+    for (task, parameters) in &replay.calls {
+        *attempts.entry(*task).or_default() += 1;
+        if let Some(expected) = &case.tasks[*task].parameters {
+            comparison.value(&format!("tasks[{task}].parameters"), expected, parameters)?;
+        }
+    }
+    for (at, task) in case.tasks.iter().enumerate() {
+        let (recorded, made) = (task.attempts.len(), attempts.get(&at).copied().unwrap_or(0));
+        if recorded != made {
+            let path = format!("tasks[{at}].results");
+            return Err(Difference::new(path, format!("{recorded} attempts"), format!("{made}")));
+        }
+    }
+    Ok(())
+}
+
+/// Ids count 1..n, and every predecessor is an earlier event.
+fn contiguous(history: &[HistoryEvent]) -> Result<(), Difference> {
+    for (at, event) in history.iter().enumerate() {
+        let id = at as u64 + 1;
+        if event.id != id {
+            return Err(Difference::new(format!("history[{at}].id"), id, event.id));
+        }
+        if event.previous_event_id >= id {
+            let path = format!("history[{at}].previousEventId");
+            return Err(Difference::new(path, format!("less than {id}"), event.previous_event_id));
+        }
+    }
+    Ok(())
+}
+
+fn in_order(
+    expected: &[Value],
+    history: &[HistoryEvent],
+    comparison: &mut Comparison,
+) -> Result<(), Difference> {
+    let got: Vec<Value> = history.iter().map(shown).collect();
+    list("expected.history", expected, &got, |path, expected, got| event(path, expected, got, comparison))
+}
+
+/// Compares two lists; a difference in length is told by the first item that only one of them has.
+fn list(
+    path: &str,
+    expected: &[Value],
+    got: &[Value],
+    mut item: impl FnMut(&str, &Value, &Value) -> Result<(), Difference>,
+) -> Result<(), Difference> {
+    for (at, (expected, got)) in expected.iter().zip(got).enumerate() {
+        item(&format!("{path}[{at}]"), expected, got)?;
+    }
+    let at = expected.len().min(got.len());
+    let missing = |items: &[Value]| items.get(at).map_or("nothing".to_owned(), Value::to_json);
+    if expected.len() == got.len() {
+        Ok(())
+    } else {
+        Err(Difference::new(format!("{path}[{at}]"), missing(expected), missing(got)))
+    }
+}
+
+fn event(path: &str, expected: &Value, got: &Value, comparison: &mut Comparison) -> Result<(), Difference> {
+    if type_of(expected) != type_of(got) {
+        return Err(Difference::new(path, expected, got));
+    }
+    let mut got = got.clone();
+    for (name, details) in expected.as_object().iter().flat_map(|members| members.iter()) {
+        if let (Value::Object(_), Some(found)) = (details, got.get(name)) {
+            let found = with_cause_like(details, found);
+            got = with_member(&got, name, Some(found));
+        }
+    }
+    comparison.value(path, expected, &got)
+}
+
+/// Backtracking steps before events count as different.
+const TRIES_MAX: u32 = 20_000;
+
+/// The listed events all occur. A list that is shorter than its last id has lost events; of those
+/// only the number is known.
+fn in_any_order(
+    recorded: &[Value],
+    history: &[HistoryEvent],
+    comparison: &mut Comparison,
+) -> Result<(), Difference> {
+    let unplaced = |event: &Value| {
+        let members = event.as_object().into_iter().flat_map(|members| members.iter());
+        let kept = members.filter(|(name, _)| !matches!(name.as_str(), "id" | "previousEventId"));
+        Value::from(kept.map(|(name, value)| (name.clone(), value.clone())).collect::<Map>())
+    };
+    let expected: Vec<Value> = recorded.iter().map(unplaced).collect();
+    let got: Vec<Value> = history.iter().map(|event| unplaced(&shown(event))).collect();
+    let recorded = events_recorded(recorded);
+    if got.len() != recorded {
+        return Err(Difference::new("expected.history", format!("{recorded} events"), got.len()));
+    }
+    let (mut used, mut tries) = (vec![false; got.len()], TRIES_MAX);
+    matched(&expected, &got, &mut used, comparison, &mut tries)
+}
+
+fn events_recorded(recorded: &[Value]) -> usize {
+    let ids = recorded.iter().filter_map(|event| event.get("id")?.as_i64());
+    let last = ids.max().and_then(|id| usize::try_from(id).ok()).unwrap_or(0);
+    last.max(recorded.len())
+}
+
+/// Finds an event for each expected one. The first difference that led to a dead end is the one
+/// that is reported.
+fn matched(
+    expected: &[Value],
+    got: &[Value],
+    used: &mut [bool],
+    comparison: &mut Comparison,
+    tries: &mut u32,
+) -> Result<(), Difference> {
+    let Some((first, rest)) = expected.split_first() else { return Ok(()) };
+    let mut difference = None;
+    for at in 0..got.len() {
+        if used[at] || type_of(first) != type_of(&got[at]) {
+            continue;
+        }
+        let Some(left) = tries.checked_sub(1) else { break };
+        *tries = left;
+        let bindings = comparison.bindings.clone();
+        used[at] = true;
+        let result = event("expected.history[any]", first, &got[at], comparison)
+            .and_then(|()| matched(rest, got, used, comparison, tries));
+        match result {
+            Ok(()) => return Ok(()),
+            Err(found) => {
+                difference = difference.or(Some(found));
+                used[at] = false;
+                comparison.bindings = bindings;
+            }
+        }
+    }
+    Err(difference.unwrap_or_else(|| Difference::new("expected.history[any]", first, "no such event")))
+}
+
+/// An event as cases hold it: without its time, payloads as JSON.
+fn shown(event: &HistoryEvent) -> Value {
+    let Value::Object(members) = event.to_api(true) else { return Value::Null };
+    let members = members.iter().filter(|(name, _)| *name != "timestamp");
+    let members = members.map(|(name, value)| (name.clone(), with_payloads_parsed(value)));
+    Value::from(members.collect::<Map>())
+}
+
+fn with_member(object: &Value, name: &str, value: Option<Value>) -> Value {
+    match (object, value) {
+        (Value::Object(members), Some(value)) => {
+            let mut members = Map::clone(members);
+            members.insert(name.into(), value);
+            members.into()
+        }
+        _ => object.clone(),
+    }
+}
