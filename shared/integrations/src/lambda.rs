@@ -57,9 +57,11 @@ pub struct Options {
 pub struct Functions {
     options: Options,
     config: OnceCell<SdkConfig>,
-    /// Clients by Region and role, where these differ from the configured ones.
-    clients: Mutex<HashMap<(Option<Text>, Option<Text>), Client>>,
+    clients: Mutex<HashMap<Target, Client>>,
 }
+
+/// What a client is for: a Region and a role, where these differ from the configured ones.
+type Target = (Option<Text>, Option<Text>);
 
 /// Time to open a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -104,8 +106,8 @@ impl Functions {
     async fn client(&self, region: Option<&str>, role_arn: Option<&Text>) -> Result<Client, Failure> {
         let config = self.config().await;
         let role_arn = role_arn.filter(|_| self.options.endpoint_url.is_none());
-        let key = (region.map(Text::from), role_arn.cloned());
-        let known = self.clients.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        let target: Target = (region.map(Text::from), role_arn.cloned());
+        let known = self.clients.lock().unwrap_or_else(PoisonError::into_inner).get(&target).cloned();
         if let Some(client) = known {
             return Ok(client);
         }
@@ -127,7 +129,7 @@ impl Functions {
             builder = builder.credentials_provider(provider);
         }
         let client = Client::from_conf(builder.build());
-        self.clients.lock().unwrap_or_else(PoisonError::into_inner).insert(key, client.clone());
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner).insert(target, client.clone());
         Ok(client)
     }
 

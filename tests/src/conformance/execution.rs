@@ -229,3 +229,71 @@ fn with_member(object: &Value, name: &str, value: Option<Value>) -> Value {
         _ => object.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use model::history::{Event, MapIteration};
+    use model::timestamp::Timestamp;
+
+    use super::*;
+
+    fn history(indices: &[u64]) -> Vec<HistoryEvent> {
+        let event = |(at, index): (usize, &u64)| HistoryEvent {
+            id: at as u64 + 1,
+            previous_event_id: at as u64,
+            timestamp: Timestamp::EPOCH,
+            event: Event::MapIterationStarted(MapIteration { name: "M".into(), index: *index }),
+        };
+        indices.iter().enumerate().map(event).collect()
+    }
+
+    fn recorded(events: &[(i64, u64)]) -> Vec<Value> {
+        let event = |(id, index): &(i64, u64)| {
+            Value::parse(&format!(
+                r#"{{"id":{id},"previousEventId":0,"type":"MapIterationStarted","mapIterationStartedEventDetails":{{"name":"M","index":{index}}}}}"#
+            ))
+        };
+        events.iter().map(|recorded| event(recorded).unwrap()).collect()
+    }
+
+    #[test]
+    fn any_order() {
+        fn check(expected: &[(i64, u64)], got: &[u64], equal: bool) {
+            let result = in_any_order(&recorded(expected), &history(got), &mut Comparison::default());
+            assert_eq!(result.is_ok(), equal, "{expected:?} against {got:?}: {result:?}");
+        }
+        check(&[(1, 0), (0, 1), (3, 2)], &[0, 1, 2], true);
+        check(&[(1, 0), (0, 1), (3, 2)], &[2, 1, 0], true);
+        check(&[(1, 0), (0, 1), (3, 2)], &[0, 1, 1], false);
+        check(&[(1, 0), (0, 1), (3, 2)], &[0, 1], false);
+        check(&[(1, 0), (0, 1), (3, 2)], &[0, 1, 2, 3], false);
+        // The recording has lost an event: its ids reach to 4.
+        check(&[(1, 0), (0, 1), (4, 2)], &[0, 1, 2, 9], true);
+        check(&[(1, 0), (0, 1), (4, 2)], &[0, 1, 2], false);
+    }
+
+    #[test]
+    fn in_order_compares_ids_and_links() {
+        let events = history(&[0, 1]);
+        let shown: Vec<Value> = events.iter().map(shown).collect();
+        assert_eq!(in_order(&shown, &events, &mut Comparison::default()), Ok(()));
+        let moved = recorded(&[(1, 0), (2, 1)]);
+        let difference = in_order(&moved, &events, &mut Comparison::default()).unwrap_err();
+        assert_eq!(difference.path, "expected.history[1].previousEventId");
+        let difference = in_order(&shown[..1], &events, &mut Comparison::default()).unwrap_err();
+        assert_eq!(
+            (difference.path.as_str(), difference.expected.as_str()),
+            ("expected.history[1]", "nothing")
+        );
+    }
+
+    #[test]
+    fn ids_count_from_one_and_links_lead_back() {
+        assert_eq!(contiguous(&history(&[0, 1, 2])), Ok(()));
+        let mut events = history(&[0, 1]);
+        events[1].previous_event_id = 2;
+        assert_eq!(contiguous(&events).unwrap_err().path, "history[1].previousEventId");
+        events[0].id = 7;
+        assert_eq!(contiguous(&events).unwrap_err().path, "history[0].id");
+    }
+}

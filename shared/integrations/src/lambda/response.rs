@@ -39,6 +39,7 @@ const MODELLED: [&str; 36] = [
     "EFSMountFailureException",
     "EFSMountTimeoutException",
     "ENILimitReachedException",
+    "ENINotReadyException",
     "InvalidParameterValueException",
     "InvalidRequestContentException",
     "InvalidRuntimeException",
@@ -63,7 +64,6 @@ const MODELLED: [&str; 36] = [
     "SubnetIPAddressLimitReachedException",
     "TooManyRequestsException",
     "UnsupportedMediaTypeException",
-    "ENINotReadyException",
 ];
 
 /// How the service spells headers that arrive in lower case. Others keep what they have.
