@@ -14,6 +14,9 @@ use super::{CompileError, Level, function, meter};
 pub(super) struct Facts {
     /// Variables that the scope must give, in order of first use.
     pub(super) variables: Vec<Text>,
+    /// Functions of the language that it names, in order of first use. A variable of the same
+    /// name takes their place.
+    pub(super) functions: Vec<String>,
     /// It uses `$states`.
     pub(super) names_states: bool,
     /// It uses a function whose value depends on the time.
@@ -268,6 +271,9 @@ impl Survey<'_> {
             && !facts.measured.contains(&measured)
         {
             facts.measured.push(measured);
+        }
+        if step_functions && is_function(name) && !facts.functions.iter().any(|known| known == name) {
+            facts.functions.push(name.to_owned());
         }
         match name {
             "eval" if step_functions => {

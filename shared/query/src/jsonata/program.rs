@@ -64,7 +64,7 @@ fn text(source: &str, facts: &Facts) -> String {
     meter::define(&mut out, &facts.measured, &facts.spare_name);
     // In a block of its own, so that names it binds do not reach into the definitions. (Behind a
     // bracket the lexer takes a slash for a division, behind a semicolon for a pattern.)
-    let mut body = format!("(0;{})", facts.without_root(source));
+    let mut body = format!("(0;{}{})", shadows(facts), facts.without_root(source));
     if facts.may_read_context {
         // The context here is the object that holds `$states`. Grouping nothing gives an object
         // whose values are evaluated without a context.
@@ -77,6 +77,21 @@ fn text(source: &str, facts: &Facts) -> String {
     } else {
         out.push_str(&body);
         out.push(')');
+    }
+    out
+}
+
+/// Variables that have the name of a function, such as `$count`: where the scope has one, it is
+/// what the name means.
+fn shadows(facts: &Facts) -> String {
+    let mut out = String::new();
+    let exists = format!("{}exists", facts.spare_name);
+    if !facts.functions.is_empty() {
+        let _ = write!(out, "${exists}:=$exists;");
+    }
+    for name in &facts.functions {
+        let variable = format!("$$.`{VARIABLE_PREFIX}{name}`");
+        let _ = write!(out, "${name}:=${exists}({variable})?{variable}:${name};");
     }
     out
 }

@@ -94,6 +94,26 @@ fn check(source: &str, expected: &str) {
 }
 
 #[test]
+fn a_variable_takes_the_place_of_the_function_of_its_name() {
+    let mut scope = Given::input(INPUT);
+    for source in ["$count([1,2])", "$count($append([1],[2]))"] {
+        assert_eq!(outcome(source, &scope), "2", "{source}");
+    }
+    scope.variables = vec![("count", v("40")), ("exists", v("null")), ("length", v("7")), ("lookup", v("1"))];
+    for (source, expected) in [
+        ("$count + 2", "42"),
+        ("$count", "40"),
+        ("$exists", "null"),
+        ("$count + $sum([1,2])", "43"),
+        ("$replace('aXb', /X/, '-') & $length", r#""a-b7""#),
+        ("$map([1,2], function($count){$count})", "[1,2]"),
+        ("$count([1])", ". T1006: Attempted to invoke a non-function"),
+    ] {
+        assert_eq!(outcome(source, &scope), expected, "{source}");
+    }
+}
+
+#[test]
 fn expressions_of_definitions() {
     for (source, expected) in [
         ("$states.input.id", r#""o-1""#),
