@@ -19,6 +19,8 @@ pub mod template;
 mod yaml;
 
 pub use diagnostic::{Code, Diagnostic, Severity, refusal};
-pub use parse::{DIAGNOSTICS_MAX, Format, Options, Parsed, SINGLE_STATE_NAME, parse, parse_state};
+pub use parse::{
+    DIAGNOSTICS_MAX, Format, NESTING_MAX, Options, Parsed, SINGLE_STATE_NAME, parse, parse_state,
+};
 pub use resource::SdkAction;
 pub use substitute::Substitutions;

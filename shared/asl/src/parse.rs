@@ -42,6 +42,10 @@ pub const DIAGNOSTICS_MAX: usize = 1_000;
 /// A message that quotes a longer text is cut in its middle.
 const MESSAGE_BYTES_MAX: usize = 4_096;
 
+/// Objects and arrays of a definition may be nested this deep. JSON itself may go deeper; every
+/// walk over a definition, here and when it runs, recurses as deep as this and no deeper.
+pub const NESTING_MAX: usize = 400;
+
 /// The name that TestState gives to a state that comes without one.
 /// Source: recorded locations of TestState.
 pub const SINGLE_STATE_NAME: &str = "StateName";
@@ -212,11 +216,21 @@ impl<'o> Context<'o> {
             self.not_an_object(all);
             return None;
         }
-        let begins_as_json = source.trim_start().starts_with(['{', '[', '"']);
-        let read = match self.options.format {
-            Format::Json => json::parse_spanned(source).map_err(Unreadable::Json),
-            Format::Auto if begins_as_json => json::parse_spanned(source).map_err(Unreadable::Json),
-            Format::Yaml | Format::Auto => yaml::parse(source).map_err(Unreadable::Yaml),
+        let json = match self.options.format {
+            Format::Json => true,
+            Format::Yaml => false,
+            Format::Auto => source.trim_start().starts_with(['{', '[', '"']),
+        };
+        if let (true, Some(offset)) = (json, too_deep(source)) {
+            let message = format!("Document nesting depth exceeds the maximum allowed ({NESTING_MAX})");
+            let span = Span { start: offset, end: offset + 1 };
+            self.report(Code::TooDeeplyNested, message, None, Some(span));
+            return None;
+        }
+        let read = if json {
+            json::parse_spanned(source).map_err(Unreadable::Json)
+        } else {
+            yaml::parse(source).map_err(Unreadable::Yaml)
         };
         let node = match read {
             Ok(node) => node,
@@ -308,6 +322,31 @@ impl<'o> Context<'o> {
         }
         Parsed { machine, diagnostics: self.diagnostics }
     }
+}
+
+/// Where brackets outside of strings are nested deeper than [`NESTING_MAX`]. Asked before the
+/// text is parsed, for a parser recurses too.
+fn too_deep(source: &str) -> Option<usize> {
+    let mut depth: usize = 0;
+    let mut in_string = false;
+    let mut escaped = false;
+    for (offset, byte) in source.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'{' | b'[' => {
+                depth += 1;
+                if depth > NESTING_MAX {
+                    return Some(offset);
+                }
+            }
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    None
 }
 
 /// Why a text is not a tree.

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use model::json::{DEPTH_MAX, Span, Spanned, SpannedKind, SpannedMember, Text, Value};
+use model::json::{Span, Spanned, SpannedKind, SpannedMember, Text, Value};
+
+use crate::parse::NESTING_MAX;
 
 /// Values by name. A string takes the place of `${Name}` anywhere inside of a string; another
 /// value takes the place of a string that is nothing but `${Name}`, and is written as JSON inside
@@ -71,7 +73,7 @@ impl Walk<'_> {
             text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')).filter(|name| is_name(name));
         match whole.and_then(|name| self.substitutions.get(name)) {
             Some(value) if !matches!(value, Value::String(_)) => {
-                if self.depth + depth_of(value) > DEPTH_MAX || !self.fits(value.json_len()) {
+                if self.depth + depth_of(value) > NESTING_MAX || !self.fits(value.json_len()) {
                     self.refuse("is too large or too deeply nested here", &text, span);
                     return SpannedKind::String(text);
                 }

@@ -5,8 +5,10 @@
 
 use std::collections::HashMap;
 
-use model::json::{DEPTH_MAX, Location, Number, Span, Spanned, SpannedKind, SpannedMember, Text, Value};
+use model::json::{Location, Number, Span, Spanned, SpannedKind, SpannedMember, Text, Value};
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, StrInput};
+
+use crate::parse::NESTING_MAX;
 
 /// Nodes that aliases may add: a few lines can name each other into billions.
 const ALIASED_NODES_MAX: usize = 100_000;
@@ -125,7 +127,7 @@ impl<'t> Reader<'t> {
                         let message = format!("aliases add more than {ALIASED_NODES_MAX} nodes");
                         return Err(self.error(&message, start));
                     }
-                    if open.len() + size.depth > DEPTH_MAX {
+                    if open.len() + size.depth > NESTING_MAX {
                         return Err(self.too_deep(start));
                     }
                     (node.clone(), 0, *size)
@@ -171,7 +173,7 @@ impl<'t> Reader<'t> {
         if let Some(Open { items: Items::Mapping(_, None), .. }) = open.last() {
             return Err(self.error("a key must be a plain text", start));
         }
-        if open.len() >= DEPTH_MAX {
+        if open.len() >= NESTING_MAX {
             return Err(self.too_deep(start));
         }
         open.push(Open { start, anchor, size: Size { nodes: 1, depth: 1 }, items });
@@ -179,7 +181,7 @@ impl<'t> Reader<'t> {
     }
 
     fn too_deep(&self, offset: usize) -> YamlError {
-        self.error(&format!("nodes are nested more than {DEPTH_MAX} levels deep"), offset)
+        self.error(&format!("nodes are nested more than {NESTING_MAX} levels deep"), offset)
     }
 
     fn refuse_tag(&self, tag: Option<String>, offset: usize) -> Result<(), YamlError> {
@@ -208,7 +210,10 @@ impl Offsets<'_> {
     fn byte_of(&mut self, marker: &Marker) -> usize {
         let wanted = marker.index();
         while self.index > wanted && self.byte > 0 {
-            self.byte = self.text.floor_char_boundary(self.byte - 1);
+            self.byte -= 1;
+            while !self.text.is_char_boundary(self.byte) {
+                self.byte -= 1;
+            }
             self.index -= 1;
         }
         while self.index < wanted {

@@ -67,8 +67,14 @@ pub(super) fn shorten(text: String, bytes_max: usize) -> String {
     if text.len() <= bytes_max {
         return text;
     }
-    let head = text.floor_char_boundary(bytes_max / 2);
-    let tail = text.ceil_char_boundary(text.len() - bytes_max / 2);
+    let mut head = bytes_max / 2;
+    while !text.is_char_boundary(head) {
+        head -= 1;
+    }
+    let mut tail = text.len() - bytes_max / 2;
+    while !text.is_char_boundary(tail) {
+        tail += 1;
+    }
     format!("{}…{}", &text[..head], &text[tail..])
 }
 

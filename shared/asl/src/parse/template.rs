@@ -43,20 +43,30 @@ impl Context<'_> {
     ) -> Option<Template> {
         match &node.kind {
             SpannedKind::String(text) => self.template_text(node, text, at, language, sees),
-            SpannedKind::Array(items) => {
-                let items: Option<Vec<Template>> = items
-                    .iter()
-                    .enumerate()
-                    .map(|(index, item)| self.template_of(item, &at.element(index), language, sees))
-                    // All of them, so that every finding is reported.
-                    .fold(Some(Vec::new()), |all, item| Some(push(all?, item?)));
-                Some(join_array(items?))
-            }
+            SpannedKind::Array(items) => self.template_array(items, at, language, sees),
             SpannedKind::Object(members) => self.template_object(members, at, language, sees),
             SpannedKind::Null | SpannedKind::Bool(_) | SpannedKind::Number(_) => {
                 Some(Template::Static(node.to_value()))
             }
         }
+    }
+
+    // The recursive functions are plain loops with small frames: a definition may be nested
+    // as deeply as JSON may.
+
+    fn template_array(
+        &mut self,
+        items: &[Spanned],
+        at: &At<'_>,
+        language: QueryLanguage,
+        sees: Sees,
+    ) -> Option<Template> {
+        let mut out = Vec::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            // Goes on after a mistake, so that every finding is reported.
+            out.extend(self.template_of(item, &at.element(index), language, sees));
+        }
+        (out.len() == items.len()).then(|| join_array(out))
     }
 
     fn template_text(
@@ -90,23 +100,20 @@ impl Context<'_> {
         language: QueryLanguage,
         sees: Sees,
     ) -> Option<Template> {
-        let mut out = Some(Vec::with_capacity(members.len()));
+        let mut out = Vec::with_capacity(members.len());
         for member in members {
-            let made = match member.name.strip_suffix(".$") {
-                Some(name) if language == QueryLanguage::JsonPath => {
-                    self.template_path(member, at).map(|path| (Text::new(name), path))
+            let (name, template) = match member.name.strip_suffix(".$") {
+                Some(name) if language == QueryLanguage::JsonPath => (name, self.template_path(member, at)),
+                _ => {
+                    let at = at.member(&member.name);
+                    (member.name.as_str(), self.template_of(&member.value, &at, language, sees))
                 }
-                _ => self
-                    .template_of(&member.value, &at.member(&member.name), language, sees)
-                    .map(|template| (member.name.clone(), template)),
             };
-            // Goes on after a mistake, so that every finding is reported.
-            out = match (out, made) {
-                (Some(out), Some(made)) => Some(push(out, made)),
-                _ => None,
-            };
+            if let Some(template) = template {
+                out.push((Text::new(name), template));
+            }
         }
-        Some(join_object(out?))
+        (out.len() == members.len()).then(|| join_object(out))
     }
 
     /// The value of a member whose name ends in `.$`.
@@ -188,11 +195,6 @@ pub(super) fn variable(name: &str, language: QueryLanguage) -> &str {
         QueryLanguage::JsonPath => name.strip_suffix(".$").unwrap_or(name),
         QueryLanguage::Jsonata => name,
     }
-}
-
-fn push<T>(mut items: Vec<T>, item: T) -> Vec<T> {
-    items.push(item);
-    items
 }
 
 fn join_array(items: Vec<Template>) -> Template {
