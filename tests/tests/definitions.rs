@@ -24,13 +24,14 @@ fn cases(corpus: &Path, kind: &str) -> Vec<(String, Value)> {
     let mut waiting = vec![corpus.join(kind)];
     let mut cases = Vec::new();
     while let Some(folder) = waiting.pop() {
-        for entry in fs::read_dir(&folder).unwrap() {
-            let path = entry.unwrap().path();
+        for entry in fs::read_dir(&folder).expect("the corpus can be read") {
+            let path = entry.expect("the corpus can be read").path();
             if path.is_dir() {
                 waiting.push(path);
             } else if path.extension().is_some_and(|extension| extension == "json") {
-                let case = Value::parse(&fs::read_to_string(&path).unwrap()).unwrap();
-                cases.push((path.strip_prefix(corpus).unwrap().display().to_string(), case));
+                let text = fs::read_to_string(&path).expect("the corpus can be read");
+                let case = Value::parse(&text).expect("a case is JSON");
+                cases.push((path.strip_prefix(corpus).unwrap_or(&path).display().to_string(), case));
             }
         }
     }
@@ -164,7 +165,8 @@ fn unlike_response(parsed: &Parsed, response: &Value) -> Option<String> {
     };
     let errors = parsed.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
     let found: BTreeSet<String> = errors.map(shown).collect();
-    let recorded = response.get("diagnostics").and_then(Value::as_array).unwrap();
+    let recorded =
+        response.get("diagnostics").and_then(Value::as_array).expect("a recorded answer has diagnostics");
     let recorded: BTreeSet<String> = recorded.iter().map(Value::to_json).collect();
     (found != recorded).then(|| format!("{found:?} instead of {recorded:?}"))
 }
