@@ -44,18 +44,24 @@ use response::{Answered, Refused};
 
 /// Where functions are called.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Options {
-    /// Replaces the endpoint of the Region: an emulator, or `sam local start-lambda`. Credentials
+pub enum Endpoint {
+    /// Nowhere: no function is callable. The default, so that nobody calls a real function by
+    /// accident.
+    #[default]
+    None,
+    /// On AWS, in the function's Region, with the credentials of the usual chain.
+    Aws,
+    /// At this URL: an emulator, `cargo lambda watch`, or `sam local start-lambda`. Credentials
     /// are then taken from the environment and the profile alone, else made up, and a task's
     /// `Credentials` are not assumed.
-    pub endpoint_url: Option<String>,
+    Url(String),
 }
 
 /// Calls functions. Configuration is read, and connections are opened, when the first one is
 /// called.
 #[derive(Debug, Default)]
 pub struct Functions {
-    options: Options,
+    endpoint: Endpoint,
     config: OnceCell<SdkConfig>,
     clients: Mutex<HashMap<Target, Client>>,
 }
@@ -72,8 +78,8 @@ const REGION_DEFAULT: &str = "us-east-1";
 
 impl Functions {
     /// Nothing is read or connected yet.
-    pub fn new(options: Options) -> Functions {
-        Functions { options, ..Functions::default() }
+    pub fn new(endpoint: Endpoint) -> Functions {
+        Functions { endpoint, ..Functions::default() }
     }
 
     async fn config(&self) -> &SdkConfig {
@@ -91,7 +97,7 @@ impl Functions {
             .timeout_config(timeouts.build())
             // A function that thinks for minutes sends nothing meanwhile.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
-        let Some(endpoint_url) = &self.options.endpoint_url else { return loader.load().await };
+        let Endpoint::Url(endpoint_url) = &self.endpoint else { return loader.load().await };
         let profile = ProfileFileCredentialsProvider::builder()
             .configure(&ProviderConfig::default().with_http_client(http))
             .build();
@@ -105,7 +111,7 @@ impl Functions {
     /// The client for a Region and a role.
     async fn client(&self, region: Option<&str>, role_arn: Option<&Text>) -> Result<Client, Failure> {
         let config = self.config().await;
-        let role_arn = role_arn.filter(|_| self.options.endpoint_url.is_none());
+        let role_arn = role_arn.filter(|_| self.endpoint == Endpoint::Aws);
         let target: Target = (region.map(Text::from), role_arn.cloned());
         let known = self.clients.lock().unwrap_or_else(PoisonError::into_inner).get(&target).cloned();
         if let Some(client) = known {
@@ -157,20 +163,25 @@ impl Functions {
 
 impl Tasks for Functions {
     fn callable(&self, state: &str, resource: &Resource) -> Result<(), NotCallable> {
-        let advice = match resource {
-            Resource::Lambda { .. } => return Ok(()),
-            Resource::Integration { service, action, pattern, .. }
-                if service == "lambda"
+        let is_function = match resource {
+            Resource::Lambda { .. } => true,
+            Resource::Integration { service, action, pattern, .. } => {
+                service == "lambda"
                     && action == "invoke"
-                    && matches!(pattern, Pattern::RequestResponse | Pattern::WaitForTaskToken) =>
-            {
-                return Ok(());
+                    && matches!(pattern, Pattern::RequestResponse | Pattern::WaitForTaskToken)
+            }
+            Resource::Activity { .. } => false,
+        };
+        let advice = match resource {
+            _ if is_function && self.endpoint != Endpoint::None => return Ok(()),
+            _ if is_function => {
+                "say where functions are called (--lambda-endpoint URL, or --lambda-endpoint aws for AWS itself), or give the state a mocked response (--mock)"
             }
             Resource::Activity { .. } => {
-                "no worker can take activities from this run; give the state a mocked response"
+                "no worker can take activities from this run; give the state a mocked response (--mock)"
             }
-            Resource::Integration { .. } => {
-                "only Lambda functions are called from here; give the state a mocked response"
+            Resource::Integration { .. } | Resource::Lambda { .. } => {
+                "only Lambda functions are called from here; give the state a mocked response (--mock)"
             }
         };
         Err(NotCallable::new(state, resource, advice))

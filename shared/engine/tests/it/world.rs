@@ -5,7 +5,7 @@ use engine::{
     Call, Effect, EffectId, Env, Execution, Input, Snapshot, Status, TaskOutcome, Transition, Verdict,
 };
 use model::error::Failure;
-use model::history::{Event, HistoryEvent};
+use model::history::HistoryEvent;
 use model::json::Value;
 use model::limits::Limits;
 use model::timestamp::Timestamp;
@@ -147,10 +147,6 @@ impl World {
 
     pub fn types(&self) -> Vec<&'static str> {
         self.history.iter().map(|event| event.event.type_name()).collect()
-    }
-
-    pub fn last(&self) -> &Event {
-        &self.history.last().expect("there are events").event
     }
 
     /// Ids count from 1 and predecessors come before.

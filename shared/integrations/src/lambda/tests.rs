@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 
 use super::request::Request;
 use super::response::{Answered, Refused};
-use super::{Functions, Options};
+use super::{Endpoint, Functions};
 use crate::tasks::{Answer, Tasks};
 
 fn v(text: &str) -> Value {
@@ -193,7 +193,7 @@ fn execution() -> Execution {
 
 #[test]
 fn only_functions_are_callable() {
-    let functions = Functions::default();
+    let functions = Functions::new(Endpoint::Aws);
     let sqs = Resource::Integration {
         arn: "arn:aws:states:::sqs:sendMessage".into(),
         service: "sqs".into(),
@@ -203,6 +203,8 @@ fn only_functions_are_callable() {
     let activity = Resource::Activity { arn: "arn:aws:states:us-east-1:123456789012:activity:a".into() };
     for resource in [function(), invoke(Pattern::RequestResponse), invoke(Pattern::WaitForTaskToken)] {
         assert_eq!(functions.callable("S", &resource), Ok(()));
+        let refusal = Functions::default().callable("S", &resource).unwrap_err();
+        assert!(refusal.advice.contains("--lambda-endpoint"), "nothing real is called unasked");
     }
     for resource in [sqs, activity, invoke(Pattern::Sync)] {
         let refusal = functions.callable("S", &resource).unwrap_err().to_string();
@@ -213,7 +215,7 @@ fn only_functions_are_callable() {
 /// Answers one request with `response` and hands back the request's text.
 async fn serve(response: &'static str) -> (Functions, tokio::task::JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let endpoint_url = Some(format!("http://{}", listener.local_addr().unwrap()));
+    let endpoint = Endpoint::Url(format!("http://{}", listener.local_addr().unwrap()));
     let served = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         let (mut request, mut buffer) = (Vec::new(), [0; 4096]);
@@ -233,7 +235,7 @@ async fn serve(response: &'static str) -> (Functions, tokio::task::JoinHandle<St
             }
         }
     });
-    (Functions::new(Options { endpoint_url }), served)
+    (Functions::new(endpoint), served)
 }
 
 #[tokio::test]
@@ -286,9 +288,9 @@ async fn errors_of_the_service_and_of_the_way_to_it() {
 
     // Nothing listens on a port that has just been closed.
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let endpoint_url = Some(format!("http://{}", closed.local_addr().unwrap()));
+    let endpoint = Endpoint::Url(format!("http://{}", closed.local_addr().unwrap()));
     drop(closed);
-    let functions = Functions::new(Options { endpoint_url });
+    let functions = Functions::new(endpoint);
     let answer = functions.call(&call(function(), "{}"), &execution()).await;
     let Answer::Settled(TaskOutcome::Failed { failure, .. }) = answer else { panic!("{answer:?}") };
     assert_eq!(failure.error.as_deref(), Some("Lambda.SdkClientException"));

@@ -201,6 +201,12 @@ impl Build for SpannedNodes {
     }
 }
 
+/// An array or object whose end has not been seen.
+enum Open<B: Build> {
+    Array { start: usize, items: Vec<B::Node> },
+    Object { start: usize, members: B::Members, name: (Text, Span) },
+}
+
 struct Parser<'t> {
     text: &'t str,
     bytes: &'t [u8],
@@ -230,12 +236,69 @@ impl<'t> Parser<'t> {
         }
     }
 
+    /// The value that begins here. Open arrays and objects stand on a stack of their own, so that
+    /// nesting costs memory and not the thread's stack.
     fn value<B: Build>(&mut self, build: &B) -> Result<B::Node, ParseError> {
+        let mut stack: Vec<Open<B>> = Vec::new();
+        loop {
+            self.skip_white_space();
+            let mut node = match self.peek() {
+                Some(b'{') => {
+                    let start = self.open()?;
+                    self.skip_white_space();
+                    if self.peek() != Some(b'}') {
+                        let name = self.name(start)?;
+                        stack.push(Open::Object { start, members: B::Members::default(), name });
+                        continue;
+                    }
+                    self.close();
+                    build.object(B::Members::default(), Span { start, end: self.at })
+                }
+                Some(b'[') => {
+                    let start = self.open()?;
+                    self.skip_white_space();
+                    if self.peek() != Some(b']') {
+                        stack.push(Open::Array { start, items: Vec::new() });
+                        continue;
+                    }
+                    self.close();
+                    build.array(Vec::new(), Span { start, end: self.at })
+                }
+                _ => self.leaf(build)?,
+            };
+            // The node is complete, and perhaps the arrays and objects that it is the last of.
+            loop {
+                self.skip_white_space();
+                match stack.pop() {
+                    None => return Ok(node),
+                    Some(Open::Array { start, mut items }) => {
+                        items.push(node);
+                        if self.another("Array", b']', start)? {
+                            stack.push(Open::Array { start, items });
+                            break;
+                        }
+                        node = build.array(items, Span { start, end: self.at });
+                    }
+                    Some(Open::Object { start, mut members, name: (name, name_span) }) => {
+                        build.member(&mut members, name, name_span, node);
+                        if self.another("Object", b'}', start)? {
+                            self.skip_white_space();
+                            let name = self.name(start)?;
+                            stack.push(Open::Object { start, members, name });
+                            break;
+                        }
+                        node = build.object(members, Span { start, end: self.at });
+                    }
+                }
+            }
+        }
+    }
+
+    /// A string, number or literal.
+    fn leaf<B: Build>(&mut self, build: &B) -> Result<B::Node, ParseError> {
         let start = self.at;
         let leaf = match self.peek() {
             None => return Err(self.error("Unexpected end-of-input: expected a value", self.at)),
-            Some(b'{') => return self.object(build),
-            Some(b'[') => return self.array(build),
             Some(b'"') => Value::String(self.string()?),
             Some(b'-' | b'0'..=b'9') => Value::Number(self.number()?),
             Some(byte) if byte.is_ascii_alphabetic() || byte == b'_' || byte == b'$' || byte >= 0x80 => {
@@ -254,64 +317,40 @@ impl<'t> Parser<'t> {
         Ok(build.leaf(leaf, Span { start, end: self.at }))
     }
 
-    fn array<B: Build>(&mut self, build: &B) -> Result<B::Node, ParseError> {
-        let start = self.open()?;
-        let mut items = Vec::new();
-        self.skip_white_space();
-        if self.peek() != Some(b']') {
-            loop {
-                self.skip_white_space();
-                items.push(self.value(build)?);
-                self.skip_white_space();
-                match self.peek() {
-                    Some(b',') => self.at += 1,
-                    Some(b']') => break,
-                    None => return Err(self.unclosed("Array", start)),
-                    Some(_) => return Err(self.unexpected("was expecting comma to separate Array entries")),
-                }
+    /// Behind an item or member: steps over the comma (true) or the closing bracket (false) of
+    /// the container that was opened at `start`.
+    fn another(&mut self, what: &str, bracket: u8, start: usize) -> Result<bool, ParseError> {
+        match self.peek() {
+            Some(b',') => {
+                self.at += 1;
+                Ok(true)
             }
+            Some(byte) if byte == bracket => {
+                self.close();
+                Ok(false)
+            }
+            None => Err(self.unclosed(what, start)),
+            Some(_) => Err(self.unexpected(&format!("was expecting comma to separate {what} entries"))),
         }
-        self.close();
-        Ok(build.array(items, Span { start, end: self.at }))
     }
 
-    fn object<B: Build>(&mut self, build: &B) -> Result<B::Node, ParseError> {
-        let start = self.open()?;
-        let mut members = B::Members::default();
-        self.skip_white_space();
-        if self.peek() != Some(b'}') {
-            loop {
-                self.skip_white_space();
-                let name_start = self.at;
-                match self.peek() {
-                    Some(b'"') => {}
-                    None => return Err(self.unclosed("Object", start)),
-                    Some(_) => return Err(self.unexpected("was expecting double-quote to start field name")),
-                }
-                let name = self.string()?;
-                let name_span = Span { start: name_start, end: self.at };
-                self.skip_white_space();
-                match self.peek() {
-                    Some(b':') => self.at += 1,
-                    None => return Err(self.unclosed("Object", start)),
-                    Some(_) => {
-                        return Err(self.unexpected("was expecting a colon to separate field name and value"));
-                    }
-                }
-                self.skip_white_space();
-                let value = self.value(build)?;
-                build.member(&mut members, name, name_span, value);
-                self.skip_white_space();
-                match self.peek() {
-                    Some(b',') => self.at += 1,
-                    Some(b'}') => break,
-                    None => return Err(self.unclosed("Object", start)),
-                    Some(_) => return Err(self.unexpected("was expecting comma to separate Object entries")),
-                }
-            }
+    /// A member's name and the colon behind it, in the object that was opened at `start`.
+    fn name(&mut self, start: usize) -> Result<(Text, Span), ParseError> {
+        let name_start = self.at;
+        match self.peek() {
+            Some(b'"') => {}
+            None => return Err(self.unclosed("Object", start)),
+            Some(_) => return Err(self.unexpected("was expecting double-quote to start field name")),
         }
-        self.close();
-        Ok(build.object(members, Span { start, end: self.at }))
+        let name = self.string()?;
+        let name_span = Span { start: name_start, end: self.at };
+        self.skip_white_space();
+        match self.peek() {
+            Some(b':') => self.at += 1,
+            None => return Err(self.unclosed("Object", start)),
+            Some(_) => return Err(self.unexpected("was expecting a colon to separate field name and value")),
+        }
+        Ok((name, name_span))
     }
 
     /// Steps over the bracket that opens an array or object.
@@ -598,6 +637,8 @@ mod tests {
     fn nesting_ends_in_an_error() {
         assert!(parse(&format!("{}{}", "[".repeat(1000), "]".repeat(1000))).is_ok());
         assert!(refused(&"[".repeat(1_000_000)).contains("nesting depth (1001)"));
+        let objects = format!("{}1{}", "{\"a\":".repeat(1000), "}".repeat(1000));
+        assert_eq!(parse_spanned(&objects).unwrap().to_value().to_json(), objects);
     }
 
     #[test]
