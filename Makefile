@@ -46,10 +46,11 @@ tools: ## Install the pinned tools into .tools
 	scripts/tools.sh
 
 conformance: ## Replay the recorded corpus (CORPUS=folder) and print what agrees
-	$(CARGO) run --release --locked --package tests --bin conformance -- $(CORPUS)
+	$(CARGO) run --quiet --locked --package tests --bin conformance -- $(CORPUS)
 
 jsonata-suite: ## Run the JSONata test suite (JSONATA_SUITE=folder)
-	$(CARGO) run --release --locked --package tests --bin jsonata-suite -- $(JSONATA_SUITE)
+	$(CARGO) run --quiet --locked --package tests --bin jsonata-suite -- $(JSONATA_SUITE)
 
-bench: ## Measure the engine
-	$(CARGO) run --release --locked --package bench
+bench: ## Measure in a release build and write target/bench.json
+	@$(CARGO) build --release --locked --package bench --package cli
+	@$(CARGO) run --release --quiet --locked --package bench
