@@ -93,9 +93,10 @@ pub struct RunArgs {
     /// case may be left out when there is only one.
     #[arg(long, short, value_name = "FILE[#TEST_CASE]")]
     pub mock: Option<String>,
-    /// Call Lambda functions at this URL, such as that of `sam local start-lambda`. Without it,
-    /// functions that are not mocked are called on AWS.
-    #[arg(long, value_name = "URL")]
+    /// Call Lambda functions at this URL, such as that of `cargo lambda watch` or `sam local
+    /// start-lambda`; `aws` calls them on AWS with your credentials. Without it, functions must be
+    /// mocked.
+    #[arg(long, value_name = "URL|aws")]
     pub lambda_endpoint: Option<String>,
     /// Do not wait for Wait states, retry delays and timeouts: let the clock jump.
     #[arg(long)]
@@ -206,7 +207,8 @@ mod tests {
 
     #[test]
     fn an_account_is_twelve_digits() {
-        for (text, good) in [("123456789012", true), ("12345678901", false), ("12345678901x", false), ("", false)]
+        for (text, good) in
+            [("123456789012", true), ("12345678901", false), ("12345678901x", false), ("", false)]
         {
             assert_eq!(account(text).is_ok(), good, "{text}");
         }

@@ -46,11 +46,13 @@ pub struct Note<'a> {
 /// A note about `source`, ending with a line feed.
 pub fn render(name: &str, source: &str, note: &Note, style: Style) -> String {
     let longest = source.lines().map(str::len).max().unwrap_or(0);
-    match note.span {
-        Some(span) if style.graphics && longest <= GRAPHIC_LINE_BYTES_MAX => {
-            graphic(name, source, clamp(source, span), note, style)
+    let span = note.span.map(|span| clamp(source, span));
+    match span {
+        // The box needs a character to point at.
+        Some(span) if style.graphics && longest <= GRAPHIC_LINE_BYTES_MAX && span.start < source.len() => {
+            graphic(name, source, span, note, style)
         }
-        span => plain(name, source, span.map(|span| clamp(source, span)), note, style),
+        span => plain(name, source, span, note, style),
     }
 }
 
@@ -61,12 +63,18 @@ fn graphic(name: &str, source: &str, span: Span, note: &Note, style: Style) -> S
     };
     let id = printable_line(name);
     let shown = shown_source(source);
-    let range = span.start..span.end.max(span.start + usize::from(span.start < source.len()));
+    // An empty place is shown as the character behind it.
+    let first = source[span.start..].chars().next().map_or(0, char::len_utf8);
+    let range = span.start..span.end.max(span.start + first);
+    let mut label = Label::new((id.as_str(), range.clone())).with_color(color);
+    if !note.label.is_empty() {
+        label = label.with_message(printable_line(note.label));
+    }
     let config = Config::default().with_color(style.color).with_index_type(IndexType::Byte).with_tab_width(2);
     let mut report = Report::build(kind, (id.as_str(), range.clone()))
         .with_config(config)
         .with_message(printable(note.message))
-        .with_label(Label::new((id.as_str(), range)).with_message(printable_line(note.label)).with_color(color));
+        .with_label(label);
     if let Some(code) = note.code {
         report = report.with_code(code);
     }
@@ -118,7 +126,8 @@ fn marked_lines(out: &mut String, source: &str, span: Span, label: &str) {
     let last = Location::of(source, span.end.saturating_sub(1).max(span.start)).line;
     let width = last.to_string().len();
     let lines: Vec<&str> = source.lines().skip(first - 1).take(last - first + 1).collect();
-    let hidden = (lines.len() > PLAIN_LINES_MAX).then(|| PLAIN_LINES_MAX / 2..lines.len() - PLAIN_LINES_MAX / 2);
+    let hidden =
+        (lines.len() > PLAIN_LINES_MAX).then(|| PLAIN_LINES_MAX / 2..lines.len() - PLAIN_LINES_MAX / 2);
     let label = printable_line(label);
     let label = if label.is_empty() { label } else { format!(" {label}") };
 
@@ -180,18 +189,32 @@ fn clamp(source: &str, span: Span) -> Span {
 mod tests {
     use super::*;
 
+    const PLAIN: Style = Style { color: false, graphics: false };
+
     fn note(span: Option<Span>) -> Note<'static> {
-        Note { level: Level::Error, code: Some("CODE"), message: "it is wrong", label: "here", span, footer: &[] }
+        Note {
+            level: Level::Error,
+            code: Some("CODE"),
+            message: "it is wrong",
+            label: "here",
+            span,
+            footer: &[],
+        }
     }
 
     fn check(source: &str, start: usize, end: usize, expected: &str) {
-        let text = render("f.json", source, &note(Some(Span { start, end })), Style::PLAIN);
+        let text = render("f.json", source, &note(Some(Span { start, end })), PLAIN);
         assert_eq!(text, expected, "{source:?} {start}..{end}");
     }
 
     #[test]
     fn a_place_within_a_line_is_underlined() {
-        check("{\n  \"a\": 1\n}\n", 4, 7, "f.json:2:3: error[CODE]: it is wrong\n2 |   \"a\": 1\n  |   ^^^ here\n");
+        check(
+            "{\n  \"a\": 1\n}\n",
+            4,
+            7,
+            "f.json:2:3: error[CODE]: it is wrong\n2 |   \"a\": 1\n  |   ^^^ here\n",
+        );
         check("é\té", 3, 5, "f.json:1:3: error[CODE]: it is wrong\n1 | é é\n  |   ^ here\n");
     }
 
@@ -204,7 +227,7 @@ mod tests {
             "f.json:1:1: error[CODE]: it is wrong\n1 > {\n2 >  1,\n3 >  2\n4 > }\n  = here\n",
         );
         let long = "x\n".repeat(20);
-        let text = render("f", &long, &note(Some(Span { start: 0, end: long.len() })), Style::PLAIN);
+        let text = render("f", &long, &note(Some(Span { start: 0, end: long.len() })), PLAIN);
         assert!(text.contains("   > … 12 more lines\n17 > x\n"), "{text}");
     }
 

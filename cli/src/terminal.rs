@@ -14,9 +14,6 @@ pub struct Style {
 }
 
 impl Style {
-    /// Neither colour nor graphics.
-    pub const PLAIN: Style = Style { color: false, graphics: false };
-
     /// The style of standard output.
     pub fn of_stdout(when: When, stdout: &Stdout) -> Style {
         Style::choose(when, stdout.is_terminal())
@@ -96,6 +93,6 @@ mod tests {
     fn colours_follow_the_choice() {
         assert_eq!(Style::choose(When::Always, false), Style { color: true, graphics: true });
         assert_eq!(Style::choose(When::Never, true), Style { color: false, graphics: true });
-        assert_eq!(Style::choose(When::Auto, false), Style::PLAIN);
+        assert_eq!(Style::choose(When::Auto, false), Style { color: false, graphics: false });
     }
 }

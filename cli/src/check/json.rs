@@ -17,7 +17,8 @@ pub fn render(checked: &[Checked]) -> String {
 
 fn file(file: &Checked) -> Value {
     let failed = file.diagnostics.iter().any(|found| found.severity == Severity::Error);
-    let diagnostics: Value = file.diagnostics.iter().map(|found| diagnostic(&file.source.text, found)).collect();
+    let diagnostics: Value =
+        file.diagnostics.iter().map(|found| diagnostic(&file.source.text, found)).collect();
     [
         ("file", Value::from(file.source.name.as_str())),
         ("result", Value::from(if failed { "FAIL" } else { "OK" })),
@@ -36,7 +37,11 @@ fn diagnostic(source: &str, found: &Diagnostic) -> Value {
     ];
     let location = found.location.iter().map(|location| ("location", Value::from(location.clone())));
     let span = found.span.iter().flat_map(|span| [("start", place(span.start)), ("end", place(span.end))]);
-    head.into_iter().chain(location).chain(span).map(|(name, value)| (Text::new_static(name), value)).collect()
+    head.into_iter()
+        .chain(location)
+        .chain(span)
+        .map(|(name, value)| (Text::new_static(name), value))
+        .collect()
 }
 
 fn position(at: Location) -> Value {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use asl::Severity;
 use asl::machine::Machine;
 use engine::Execution;
-use integrations::lambda::{self, Functions};
+use integrations::lambda::{Endpoint, Functions};
 use integrations::mock::{Config, Mocks, TestCase, split_selection};
 use integrations::{NotCallable, Tasks};
 use model::arn::{Arn, Home, Resource};
@@ -82,7 +82,8 @@ pub fn prepare(args: &RunArgs, style: Style) -> Result<Prepared, Refused> {
 fn definition(source: &Source, args: &RunArgs, style: Style) -> Result<(Machine, String), Refused> {
     let parsed = source::parse(source, &args.definition);
     let show = |severity: Option<Severity>| -> String {
-        let wanted = parsed.diagnostics.iter().filter(|found| severity.is_none_or(|only| found.severity == only));
+        let wanted =
+            parsed.diagnostics.iter().filter(|found| severity.is_none_or(|only| found.severity == only));
         wanted.map(|found| finding(&source.name, &source.text, found, style)).collect()
     };
     match parsed.machine {
@@ -103,7 +104,14 @@ fn input(args: &RunArgs, style: Style, usage: &impl Fn(String) -> Refused) -> Re
             _ => Vec::new(),
         };
         let span = Span { start: error.offset, end: error.offset };
-        let note = Note { level: Level::Error, code: None, message: &message, label: "", span: Some(span), footer: &hint };
+        let note = Note {
+            level: Level::Error,
+            code: None,
+            message: &message,
+            label: "",
+            span: Some(span),
+            footer: &hint,
+        };
         Refused { exit: Exit::Usage, message: excerpt::render(&name, &text, &note, style) }
     })?;
     match value.json_len() {
@@ -131,9 +139,8 @@ impl MockFile {
         };
         let text = source::read_text(Path::new(file))
             .map_err(|error| refuse(format!("{}: {error}\n", style.error("error"))))?;
-        let config = Config::parse(&text).map_err(|errors| {
-            refuse(errors.iter().map(|error| format!("{file}:{error}\n")).collect())
-        })?;
+        let config = Config::parse(&text)
+            .map_err(|errors| refuse(errors.iter().map(|error| format!("{file}:{error}\n")).collect()))?;
         Ok(MockFile { name: file.to_owned(), config, test_case })
     }
 
@@ -178,13 +185,19 @@ fn tasks(args: &RunArgs, test_case: Option<&TestCase>) -> Result<Arc<dyn Tasks>,
 }
 
 fn functions(args: &RunArgs) -> Result<Arc<dyn Tasks>, String> {
-    if let Some(url) = args.lambda_endpoint.as_deref()
-        && !(url.starts_with("http://") || url.starts_with("https://"))
-    {
-        return Err(format!("--lambda-endpoint `{url}` is no URL; it begins with http:// or https://"));
-    }
-    let options = lambda::Options { endpoint_url: args.lambda_endpoint.clone() };
-    Ok(Arc::new(Functions::new(options)))
+    let endpoint = match args.lambda_endpoint.as_deref() {
+        None => Endpoint::None,
+        Some("aws") => Endpoint::Aws,
+        Some(url) if url.starts_with("http://") || url.starts_with("https://") => {
+            Endpoint::Url(url.to_owned())
+        }
+        Some(url) => {
+            return Err(format!(
+                "--lambda-endpoint `{url}` is no URL, which begins with http:// or https://, nor `aws`"
+            ));
+        }
+    };
+    Ok(Arc::new(Functions::new(endpoint)))
 }
 
 fn not_callable(refused: &[NotCallable], machine: &Machine, source: &Source, style: Style) -> Refused {
@@ -215,9 +228,10 @@ fn name_from(path: &Path) -> String {
     let stem = stem.split('.').next().unwrap_or_default();
     let folder = path.parent().and_then(|parent| part(parent.file_name()));
     let name = match (stem, folder) {
-        ("machine" | "statemachine" | "state-machine" | "state_machine" | "definition" | "workflow", Some(folder)) => {
-            folder
-        }
+        (
+            "machine" | "statemachine" | "state-machine" | "state_machine" | "definition" | "workflow",
+            Some(folder),
+        ) => folder,
         (stem, _) => stem.to_owned(),
     };
     let name: String = name
@@ -229,7 +243,8 @@ fn name_from(path: &Path) -> String {
 }
 
 fn execution(args: &RunArgs, state_machine: &str) -> Result<Execution, String> {
-    let named = |what: &str, name: &str| check_name(name).map_err(|error| format!("the name of the {what} {error}"));
+    let named =
+        |what: &str, name: &str| check_name(name).map_err(|error| format!("the name of the {what} {error}"));
     named("state machine", state_machine)?;
     let mut seeds = session_ids(args.seed);
     let name = match &args.name {
@@ -248,11 +263,17 @@ fn execution(args: &RunArgs, state_machine: &str) -> Result<Execution, String> {
     };
     let resource = if args.definition.express {
         let id = Text::from(uuid(&mut seeds)?);
-        Resource::ExpressExecution { state_machine: state_machine.clone(), label: None, name: name.clone(), id }
+        Resource::ExpressExecution {
+            state_machine: state_machine.clone(),
+            label: None,
+            name: name.clone(),
+            id,
+        }
     } else {
         Resource::Execution { state_machine: state_machine.clone(), name: name.clone() }
     };
-    let role_arn = args.role_arn.clone().unwrap_or_else(|| format!("arn:aws:iam::{}:role/stepwright", args.account));
+    let role_arn =
+        args.role_arn.clone().unwrap_or_else(|| format!("arn:aws:iam::{}:role/stepwright", args.account));
     Ok(Execution {
         arn: arn(resource)?,
         name,
@@ -273,7 +294,8 @@ fn session_ids(seed: Option<u64>) -> driver::Seeds {
 
 /// A version 4 UUID.
 fn uuid(seeds: &mut driver::Seeds) -> Result<String, String> {
-    let mut half = || seeds.next_seed().map_err(|error| format!("no random numbers from the system: {error}"));
+    let mut half =
+        || seeds.next_seed().map_err(|error| format!("no random numbers from the system: {error}"));
     let (high, low) = (half()?, half()?);
     let high = (high & !0xf000) | 0x4000;
     let low = (low & !(0b11 << 62)) | (0b10 << 62);

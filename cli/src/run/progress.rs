@@ -145,7 +145,8 @@ impl<'m> Progress<'m> {
             Phase::Aborted => self.style.dim("■"),
         };
         let facts = self.style.dim(&self.facts(node, node.ended.or(now)));
-        let line = format!("{}{symbol} {name}  {facts}{}", "  ".repeat(level), self.style.warning(&reason(node)));
+        let line =
+            format!("{}{symbol} {name}  {facts}{}", "  ".repeat(level), self.style.warning(&reason(node)));
         let width = console::Term::stderr().size_checked().map_or(100, |(_, columns)| usize::from(columns));
         lines.push(truncate_str(&line, width.saturating_sub(1), "…").into_owned());
 
@@ -156,8 +157,12 @@ impl<'m> Progress<'m> {
         };
         let all = &node.children;
         let few = all.len() <= CHILDREN_SHOWN_MAX;
-        let shown: Vec<NodeId> =
-            all.iter().filter(|child| few || is_of_interest(child)).take(CHILDREN_SHOWN_MAX).copied().collect();
+        let shown: Vec<NodeId> = all
+            .iter()
+            .filter(|child| few || is_of_interest(child))
+            .take(CHILDREN_SHOWN_MAX)
+            .copied()
+            .collect();
         for &child in &shown {
             self.draw(child, level + 1, now, lines);
         }

@@ -118,7 +118,8 @@ impl Ended<'_> {
     /// What ended the execution from outside, and what was running then.
     fn headline(&self, message: &str, style: Style) -> String {
         let interrupted = &self.tree.interrupted;
-        let names = interrupted.iter().take(INTERRUPTED_SHOWN_MAX).map(|&node| format!("`{}`", self.tree.path(node)));
+        let names =
+            interrupted.iter().take(INTERRUPTED_SHOWN_MAX).map(|&node| format!("`{}`", self.tree.path(node)));
         let names = printable_line(&names.collect::<Vec<String>>().join(", "));
         let running = match interrupted.len() {
             0 => String::new(),

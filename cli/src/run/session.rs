@@ -88,7 +88,7 @@ async fn drive<'m>(
         tasks: prepared.tasks.clone(),
         clock: clock.clone(),
         seeds: args.seed.map_or(Seeds::System, Seeds::From),
-        limits: Limits::default(),
+        limits: limits(args.definition.express),
         missing_activities: Arc::from([]),
         inbox: Some(inbox),
     };
@@ -139,4 +139,10 @@ async fn until(started: tokio::time::Instant, limit: Option<Duration>) {
         Some(limit) => tokio::time::sleep_until(started + limit).await,
         None => std::future::pending().await,
     }
+}
+
+/// The service's limits; Express workflows have no history, and so no limit on it.
+fn limits(express: bool) -> Limits {
+    let history_events_max = Limits::SERVICE.history_events_max.filter(|_| !express);
+    Limits { history_events_max, ..Limits::SERVICE }
 }

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use asl::machine::{Machine, StateId};
 use asl::state::StateKind;
+use asl::template::Field;
 use model::error::Failure;
 use model::history::{Event, HistoryEvent};
 use model::json::Text;
@@ -93,7 +94,13 @@ pub struct Tree<'m> {
 impl<'m> Tree<'m> {
     /// A tree for an execution that has not started.
     pub fn new(machine: &'m Machine) -> Tree<'m> {
-        Tree { machine, nodes: Vec::new(), roots: Vec::new(), interrupted: Vec::new(), owners: HashMap::new() }
+        Tree {
+            machine,
+            nodes: Vec::new(),
+            roots: Vec::new(),
+            interrupted: Vec::new(),
+            owners: HashMap::new(),
+        }
     }
 
     /// The node `id`.
@@ -111,7 +118,7 @@ impl<'m> Tree<'m> {
         let is_running = |id: &NodeId| self.nodes[*id].phase == Phase::Running;
         (0..self.nodes.len())
             .filter(is_running)
-            .filter(move |&id| !self.nodes[id].children.iter().any(|child| is_running(child)))
+            .filter(move |&id| !self.nodes[id].children.iter().any(is_running))
     }
 
     /// The innermost node that the execution failed in.
@@ -187,9 +194,8 @@ impl<'m> Tree<'m> {
             Event::TaskFailed(failed)
             | Event::TaskStartFailed(failed)
             | Event::TaskSubmitFailed(failed)
-            | Event::TaskTimedOut(failed) => {
-                self.attempt_failed(owner, Failure { error: failed.error.clone(), cause: failed.cause.clone() })
-            }
+            | Event::TaskTimedOut(failed) => self
+                .attempt_failed(owner, Failure { error: failed.error.clone(), cause: failed.cause.clone() }),
             Event::EvaluationFailed(failed) => {
                 let failure = Failure::new(failed.error.clone(), failed.cause.clone());
                 (self.fail(owner, failure), None)
@@ -283,15 +289,15 @@ impl<'m> Tree<'m> {
             };
             self.ancestors(owner).find(|&id| holds_scope(id))
         });
-        Some(self.insert(NodeKind::State(state), parent, at))
+        let node = self.insert(NodeKind::State(state), parent, at);
+        if let StateKind::Fail(fail) = &self.machine.state(state).kind {
+            self.nodes[node].failure =
+                Some(Failure { error: constant(&fail.error), cause: constant(&fail.cause) });
+        }
+        Some(node)
     }
 
-    fn exit(
-        &mut self,
-        name: &str,
-        owner: Option<NodeId>,
-        at: Timestamp,
-    ) -> (Option<NodeId>, Option<Change>) {
+    fn exit(&mut self, name: &str, owner: Option<NodeId>, at: Timestamp) -> (Option<NodeId>, Option<Change>) {
         let node = self.enclosing(owner, name);
         let caught = node.is_some_and(|node| self.nodes[node].failure.is_some());
         let phase = if caught { Phase::Caught } else { Phase::Succeeded };
@@ -334,7 +340,11 @@ impl<'m> Tree<'m> {
 
     /// A Parallel or Map has failed with what failed below it. Whether a catcher takes over, the
     /// next event tells.
-    fn container_failed(&mut self, owner: Option<NodeId>, type_name: &str) -> (Option<NodeId>, Option<Change>) {
+    fn container_failed(
+        &mut self,
+        owner: Option<NodeId>,
+        type_name: &str,
+    ) -> (Option<NodeId>, Option<Change>) {
         let Some(node) = self.container(owner, type_name) else { return (owner, None) };
         self.blame(node, owner);
         self.nodes[node].failure.get_or_insert_default();
@@ -399,7 +409,12 @@ impl<'m> Tree<'m> {
     }
 
     /// The execution failed in the top-level state around `owner`.
-    fn execution_failed(&mut self, owner: Option<NodeId>, failure: &Failure, at: Timestamp) -> Option<Change> {
+    fn execution_failed(
+        &mut self,
+        owner: Option<NodeId>,
+        failure: &Failure,
+        at: Timestamp,
+    ) -> Option<Change> {
         let failed = owner.or_else(|| self.roots.last().copied())?;
         let path: Vec<NodeId> = self.ancestors(Some(failed)).collect();
         for pair in path.windows(2) {
@@ -464,5 +479,13 @@ impl<'m> Tree<'m> {
             }
         }
         path
+    }
+}
+
+/// What a Fail state says, where that stands in the definition.
+fn constant(field: &Option<Field<Text>>) -> Option<Text> {
+    match field {
+        Some(Field::Constant(text)) => Some(text.clone()),
+        _ => None,
     }
 }
