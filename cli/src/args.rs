@@ -115,7 +115,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "NAME")]
     pub state_machine: Option<String>,
     /// Role that the context object and the history show
-    /// [default: arn:aws:iam::<ACCOUNT>:role/stepwright].
+    /// [default: the role `stepwright` of the account].
     #[arg(long, value_name = "ARN")]
     pub role_arn: Option<String>,
     /// Region in ARNs, and where functions are called.

@@ -74,6 +74,7 @@ impl<'m> Progress<'m> {
                 }
             }
             Display::Live(bar) => {
+                let settled = self.settled;
                 while let Some(&root) = self.tree.roots.get(self.settled)
                     && self.tree.node(root).phase != Phase::Running
                 {
@@ -81,6 +82,10 @@ impl<'m> Progress<'m> {
                     self.draw(root, 0, None, &mut lines);
                     bar.println(lines.join("\n"));
                     self.settled += 1;
+                }
+                if self.settled > settled {
+                    // What stands for good must not also be moving.
+                    self.tick(event.timestamp);
                 }
             }
         }
@@ -100,7 +105,6 @@ impl<'m> Progress<'m> {
             lines.push(self.style.dim(&format!("  … {more} more")));
         }
         bar.set_message(lines.join("\n"));
-        bar.tick();
     }
 
     /// Takes the moving part away.
