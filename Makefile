@@ -6,6 +6,9 @@ JSONATA_SUITE ?= ../shared/jsonata-suite
 EXAMPLE ?= examples/order-with-compensation
 CASE ?= RetriedPayment
 
+# Where cargo builds.
+target = $(shell $(CARGO) metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
+
 # Tools that scripts/tools.sh installs stand here.
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 
@@ -17,8 +20,7 @@ help: ## Show this list
 
 run: ## Build stepwright and run an example to its end (EXAMPLE=folder CASE=test-case)
 	@$(CARGO) build --quiet --package cli
-	@target=$$($(CARGO) metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/'); \
-	"$$target/debug/stepwright" run $(EXAMPLE)/machine.asl.* \
+	@"$(target)/debug/stepwright" run $(EXAMPLE)/machine.asl.* \
 	  --input @$(EXAMPLE)/input.json --mock $(EXAMPLE)/mocks.json#$(CASE)
 
 test: ## Run all tests
@@ -53,4 +55,4 @@ jsonata-suite: ## Run the JSONata test suite (JSONATA_SUITE=folder)
 
 bench: ## Measure in a release build and write target/bench.json
 	@$(CARGO) build --release --locked --package bench --package cli
-	@$(CARGO) run --release --quiet --locked --package bench
+	@"$(target)/release/bench"
