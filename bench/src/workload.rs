@@ -135,6 +135,7 @@ pub fn run(workload: &Workload) -> Ran {
         state_machine_alias_arn: None,
         region: "eu-central-1".into(),
         started_at: now,
+        synchronous: false,
     };
     let mut events = 0;
     let mut input = Input::Start { input: workload.input.clone() };

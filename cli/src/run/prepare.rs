@@ -284,6 +284,7 @@ fn execution(args: &RunArgs, state_machine: &str) -> Result<Execution, String> {
         state_machine_alias_arn: None,
         region: args.region.as_str().into(),
         started_at: Timestamp::EPOCH,
+        synchronous: false,
     })
 }
 

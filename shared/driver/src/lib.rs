@@ -1,6 +1,6 @@
 //! The only loop: effects become calls, and what comes of them becomes inputs.
 //!
-//! Reading order: [`Drive`] and [`Drive::run`] (the loop), [`inbox`] (how the world tells a running
+//! Reading order: [`Drive`] and [`Drive::run`] (the loop), [`inbox()`] (how the world tells a running
 //! execution something: callbacks, heartbeats, a stop), [`Clock`] (real time, or time that passes
 //! at once), [`Seeds`] (where random numbers come from).
 //!

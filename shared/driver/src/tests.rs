@@ -79,6 +79,7 @@ fn execution(clock: &dyn Clock) -> Execution {
         state_machine_alias_arn: None,
         region: "us-east-1".into(),
         started_at: clock.now(),
+        synchronous: false,
     }
 }
 

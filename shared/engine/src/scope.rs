@@ -374,8 +374,10 @@ impl Scope for StateScope<'_> {
             ("StartTime", execution.started_at.to_string().into()),
             ("Name", execution.name.clone().into()),
             ("RoleArn", execution.role_arn.clone().into()),
-            ("RedriveCount", Value::from(snapshot.redrive_count)),
         ];
+        if !execution.synchronous {
+            execution_members.push(("RedriveCount", Value::from(snapshot.redrive_count)));
+        }
         if let Some(at) = snapshot.redriven_at {
             execution_members.push(("RedriveTime", at.to_string().into()));
         }

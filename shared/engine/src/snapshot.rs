@@ -34,6 +34,9 @@ pub struct Execution {
     pub region: Text,
     /// When it started.
     pub started_at: Timestamp,
+    /// Whether StartSyncExecution started it. Such an execution can never be redriven, and its
+    /// context object has no `RedriveCount` (conformance case `express_sync.query_runtime_memory`).
+    pub synchronous: bool,
 }
 
 /// Where an execution stands.

@@ -2,7 +2,7 @@
 //!
 //! [`Value`] shares its arrays, objects and long strings: cloning one costs a reference
 //! count, so a payload can be in the history, in the state's input and in an effect at once.
-//! [`parse`] answers errors in the words of the service's own parser, [`Spanned`] keeps where
+//! [`parse()`] answers errors in the words of the service's own parser, [`Spanned`] keeps where
 //! each node stood for diagnostics.
 
 mod convert;

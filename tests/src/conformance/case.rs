@@ -206,6 +206,7 @@ fn execution(machine: &str, name: &str, role_arn: Text, express: bool) -> Execut
         state_machine_alias_arn: None,
         region: REGION.into(),
         started_at: STARTED_AT,
+        synchronous: false,
     }
 }
 

@@ -46,6 +46,7 @@ impl World {
             state_machine_alias_arn: None,
             region: "us-east-1".into(),
             started_at: now,
+            synchronous: false,
         };
         World {
             machine: machine(definition),

@@ -188,6 +188,7 @@ fn execution() -> Execution {
         state_machine_alias_arn: None,
         region: "us-east-1".into(),
         started_at: Timestamp::EPOCH,
+        synchronous: false,
     }
 }
 

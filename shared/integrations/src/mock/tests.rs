@@ -227,6 +227,7 @@ fn execution(name: &str) -> Execution {
         state_machine_alias_arn: None,
         region: "us-east-1".into(),
         started_at: Timestamp::EPOCH,
+        synchronous: false,
     }
 }
 
