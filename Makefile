@@ -25,7 +25,7 @@ run: ## Build stepwright and run an example to its end (EXAMPLE=folder CASE=test
 
 test: ## Run all tests
 	@if $(CARGO) nextest --version >/dev/null 2>&1; \
-	then $(CARGO) nextest run --workspace --locked && $(CARGO) test --workspace --locked --doc; \
+	then $(CARGO) test --workspace --locked --doc && $(CARGO) nextest run --workspace --locked; \
 	else $(CARGO) test --workspace --locked; fi
 
 check: fmt clippy test doc deny ## Everything that a change must pass

@@ -68,11 +68,11 @@ fn items(scope: &StateScope<'_>, map: &Map) -> Result<Array, Raised> {
     };
     match value {
         Value::Array(items) => Ok(items),
-        // Source: developers' reports of the service's message.
+        // Recorded for TestState: a path into the context is shown as if it began at its root.
         _ => {
             let path = match &map.items {
-                Items::Path(path) => path.source(),
-                _ => "$",
+                Items::Path(path) => path.source_from_root(),
+                _ => "$".to_owned(),
             };
             Err(scope.runtime(format!("Reference path \"{path}\" must point to array.")))
         }

@@ -143,3 +143,14 @@ fn the_item_is_in_the_context_of_all_its_states() {
         json(r#"[{"in": ["a","b"], "i": 0, "v": "a"}, {"in": ["a","b"], "i": 1, "v": "b"}]"#)
     );
 }
+
+/// Source: conformance cases `test-state/state_context_object/state_map_context_object`.
+#[test]
+fn what_is_no_array_is_named_from_its_root() {
+    for (path, shown) in [("$", "$"), ("$.a", "$.a"), ("$$.Execution.Input", "$.Execution.Input")] {
+        let world = World::started(&map(&format!(r#""ItemsPath": "{path}","#)), r#"{"a": 1}"#);
+        let expected = format!("Reference path \"{shown}\" must point to array.");
+        assert!(world.failure().cause.unwrap().ends_with(&expected), "{path}");
+        assert_eq!(world.failure().error.as_deref(), Some("States.Runtime"));
+    }
+}
