@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::OnceLock;
 
-use jlens_core::ast::{Ast, FallbackOp, Node, NodeKind, Stage};
+use jlens_core::ast::{Ast, BinaryOp, FallbackOp, Node, NodeKind, Stage};
 use jlens_core::reads::Reads;
 use model::json::Text;
 
@@ -14,6 +14,8 @@ use super::{CompileError, Level, function, meter};
 pub(super) struct Facts {
     /// Variables that the scope must give, in order of first use.
     pub(super) variables: Vec<Text>,
+    /// Ranges: where each begins, where its first operand ends and its second begins, and its end.
+    ranges: Vec<[usize; 4]>,
     /// Functions of the language that it names, in order of first use. A variable of the same
     /// name takes their place.
     pub(super) functions: Vec<String>,
@@ -54,6 +56,11 @@ pub(super) fn is_function(name: &str) -> bool {
 }
 
 impl Facts {
+    /// Whether it builds ranges, which are measured.
+    pub(super) fn builds_ranges(&self) -> bool {
+        !self.ranges.is_empty()
+    }
+
     /// Surveys an expression; fails on the first thing that `level` refuses.
     pub(super) fn of(source: &str, ast: &Ast, reads: &Reads, level: Level) -> Result<Facts, CompileError> {
         let mut spare_name = "__".to_owned();
@@ -73,16 +80,28 @@ impl Facts {
         Ok(survey.facts)
     }
 
-    /// The text with every `$$` replaced by a variable that has no value: the evaluator's own
-    /// root is the object that holds `$states`.
-    pub(super) fn without_root(&self, source: &str) -> String {
+    /// The text as it is evaluated. Every `$$` is replaced by a variable that has no value: the
+    /// evaluator's own root is the object that holds `$states`. Every range `a..b` becomes a call of
+    /// the measured function (see `meter`).
+    pub(super) fn rewritten(&self, source: &str) -> String {
+        let mut edits: Vec<(usize, usize, String)> = Vec::new();
+        for &start in &self.roots {
+            edits.push((start, start + "$$".len(), format!("${}", self.spare_name)));
+        }
+        for range in &self.ranges {
+            let [start, lhs_end, rhs_start, end] = *range;
+            edits.push((start, start, format!("${}(", meter::range_function(&self.spare_name))));
+            edits.push((lhs_end, rhs_start, ",".to_owned()));
+            edits.push((end, end, ")".to_owned()));
+        }
+        // Stable: of ranges that begin together, the outer one was found first.
+        edits.sort_by_key(|(start, end, _)| (*start, *end));
         let mut out = String::with_capacity(source.len());
         let mut from = 0;
-        for &start in &self.roots {
+        for (start, end, text) in edits {
             out.push_str(&source[from..start]);
-            out.push('$');
-            out.push_str(&self.spare_name);
-            from = start + "$$".len();
+            out.push_str(&text);
+            from = end;
         }
         out.push_str(&source[from..]);
         out
@@ -182,7 +201,14 @@ impl Survey<'_> {
             NodeKind::Sort { terms } => {
                 terms.iter().try_for_each(|term| self.node(&term.expr, Context::Item))
             }
-            NodeKind::Binary { lhs, rhs, .. } | NodeKind::Apply { lhs, rhs } => {
+            NodeKind::Binary { lhs, rhs, op } => {
+                if *op == BinaryOp::Range {
+                    self.range(node, lhs, rhs);
+                }
+                self.node(lhs, context)?;
+                self.node(rhs, context)
+            }
+            NodeKind::Apply { lhs, rhs } => {
                 self.node(lhs, context)?;
                 self.node(rhs, context)
             }
@@ -203,6 +229,14 @@ impl Survey<'_> {
             | NodeKind::Null
             | NodeKind::Placeholder
             | NodeKind::Error { .. } => Ok(()),
+        }
+    }
+
+    /// Notes where a range and its operands stand.
+    fn range(&mut self, node: &Node, lhs: &Node, rhs: &Node) {
+        let between = self.source.get(lhs.span.end..rhs.span.start).map(str::trim);
+        if self.level == Level::StepFunctions && between == Some("..") {
+            self.facts.ranges.push([node.span.start, lhs.span.end, rhs.span.start, node.span.end]);
         }
     }
 

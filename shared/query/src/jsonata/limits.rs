@@ -8,10 +8,11 @@ use super::check::Facts;
 /// The defaults stand where the service itself stops, as far as that has been observed, and
 /// else where a single evaluation keeps a processor busy for some seconds at most.
 ///
-/// They bound how many steps an evaluation takes and how large each value may become, not the
-/// sum of all values that it holds at one time, nor the time of a step on the largest values:
-/// a loop that keeps the longest range a thousand times over needs gigabytes within them.
-/// Whoever evaluates expressions of strangers must bound the memory of the process.
+/// They bound how many steps an evaluation takes, how large each value may become, and the sum of
+/// all ranges. They do not bound the sum of all values that it holds at one time, nor the time of
+/// a step on the largest values: a loop that keeps a thousand reversed copies of the longest array
+/// needs gigabytes within them. Whoever evaluates expressions of strangers must bound the memory of
+/// the process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Evaluated nodes, called functions and thousands of attempts of a regular expression.
@@ -20,7 +21,8 @@ pub struct Limits {
     /// times as much.
     pub regex_steps: u64,
     /// Work of `$append`, `$distinct`, `$match`, `$replace` and `$split`, whose cost grows faster
-    /// than their arguments: roughly the bytes and items they look at.
+    /// than their arguments: roughly the bytes and items they look at. An item of a range counts
+    /// for 600.
     pub work: u64,
     /// Nested evaluations; a recursive function takes three or four for each of its levels (the service stops at about a hundred).
     pub depth: usize,

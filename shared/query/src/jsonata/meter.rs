@@ -4,7 +4,7 @@
 //! pattern walks the whole text again, `$distinct` compares each item with each, and folding
 //! with `$append` copies the array anew for every item: each is a single step. An expression
 //! that names one of them gets it behind a function of the same name and signature, which
-//! first charges the work to [`Limits::work`](super::Limits::work).
+//! first charges the work to [`Limits::work`](super::Limits::work). A range is charged likewise.
 
 use std::fmt::Write as _;
 
@@ -27,8 +27,8 @@ const ALIASES: [(&str, &str, &str); 7] = [
 
 /// Appends the definitions that the measured functions `names` need. Names of everything else
 /// that is defined here begin with `spare`.
-pub(super) fn define(out: &mut String, names: &[&'static str], spare: &str) {
-    if names.is_empty() {
+pub(super) fn define(out: &mut String, names: &[&'static str], ranges: bool, spare: &str) {
+    if names.is_empty() && !ranges {
         return;
     }
     let mut text = String::new();
@@ -42,6 +42,9 @@ pub(super) fn define(out: &mut String, names: &[&'static str], spare: &str) {
         text,
         "$~most:=function($str,$limit){{($k:=$floor($$.`{WORK_LEFT}`/($length($str)+1))+1;$limit<$k?$limit:$k)}};"
     );
+    if ranges {
+        let _ = write!(text, "$~type:=$type;$~range:={RANGE};");
+    }
     for name in names {
         let _ = write!(text, "${name}:={};", definition(name));
     }
@@ -83,6 +86,19 @@ fn definition(name: &str) -> &'static str {
         _ => REPLACE,
     }
 }
+
+/// The name of the function that a range `a..b` is rewritten to.
+pub(super) fn range_function(spare: &str) -> String {
+    format!("{spare}range")
+}
+
+/// A range is one step however long it is, and an expression can keep many. A unit of work stands
+/// for much less than an item, so that all ranges of an evaluation together hold some ten million.
+/// One that is longer than that is refused by the evaluator itself, in the language's own words.
+const RANGE: &str = "function($from,$to){(\
+    $~type($from)=\"number\" and $~type($to)=\"number\" and $to>$from and $to-$from<1e7?\
+        $~charge(600*($to-$from));\
+    [$from..$to])}";
 
 /// With a text as pattern and replacement, the length of the result is known beforehand: by a
 /// rough bound in most cases, else by counting. With a regular expression it is bounded by the

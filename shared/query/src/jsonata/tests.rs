@@ -114,6 +114,42 @@ fn a_variable_takes_the_place_of_the_function_of_its_name() {
 }
 
 #[test]
+fn ranges_mean_what_they_mean_without_a_meter() {
+    for (source, expected) in [
+        ("[1..3]", "[1,2,3]"),
+        ("[1..3, 7, 9..10]", "[1,2,3,7,9,10]"),
+        ("[5..5]", "[5]"),
+        ("[3..1]", "[]"),
+        ("[1..$states.input.n]", "[1,2,3]"),
+        ("[(1)..(1+1)]", "[1,2]"),
+        ("[[1..2][1]..[3..4][0]]", "[2,3]"),
+        ("[1..3].($ * 2)", "[2,4,6]"),
+        ("$states.input.items.[1..2]", "[[1,2],[1,2]]"),
+        ("$map([1..3], function($i) { [1..$i] })", "[[1],[1,2],[1,2,3]]"),
+        ("$sum([1..$count($states.input.items)])", "3"),
+        ("[1..$states.input.missing]", "[]"),
+        ("[1.5..3]", ". T2003: The left side of the range operator (..) must evaluate to an integer"),
+        ("[1..'x']", ". T2004: The right side of the range operator (..) must evaluate to an integer"),
+        ("[-2..0]", "[-2,-1,0]"),
+        ("$count([1..873782])", "873782"),
+    ] {
+        check(source, expected);
+    }
+}
+
+#[test]
+fn ranges_that_are_kept_in_great_number_are_refused() {
+    for source in [
+        "$map([1..1000], function() { [1..800000] })",
+        "$count([1..800000].[1..800000])",
+        "[1..2000].{'a': [1..(500000)]}",
+    ] {
+        let outcome = outcome(source, &Given::input(INPUT));
+        assert!(outcome.contains("exceeded its budget of 6000000000 units of work"), "{source}: {outcome}");
+    }
+}
+
+#[test]
 fn expressions_of_definitions() {
     for (source, expected) in [
         ("$states.input.id", r#""o-1""#),
