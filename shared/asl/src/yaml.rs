@@ -94,7 +94,9 @@ impl<'t> Reader<'t> {
                 Event::SequenceEnd | Event::MappingEnd => {
                     let end = self.offsets.byte_of(&span.end).max(start);
                     let Some(closed) = open.pop() else { continue };
-                    let span = Span { start: closed.start, end };
+                    // A block ends where the next one begins; the white space between is not part of it.
+                    let text = self.offsets.text.get(closed.start..end).unwrap_or_default();
+                    let span = Span { start: closed.start, end: closed.start + text.trim_end().len() };
                     let kind = match closed.items {
                         Items::Sequence(items) => SpannedKind::Array(items),
                         Items::Mapping(members, _) => SpannedKind::Object(members),
@@ -350,5 +352,14 @@ mod tests {
     fn nesting_ends_in_an_error() {
         refused(&"[".repeat(100_000));
         refused(&"- ".repeat(5_000));
+    }
+
+    #[test]
+    fn a_block_ends_with_its_last_line() {
+        let yaml = "a:\n  b: 1\n  c: [2]\n\nd: 3\n";
+        let Ok(Spanned { kind: SpannedKind::Object(members), .. }) = parse(yaml) else { panic!("an object") };
+        let text = |member: &SpannedMember| &yaml[member.value.span.start..member.value.span.end];
+        assert_eq!(text(&members[0]), "b: 1\n  c: [2]");
+        assert_eq!(text(&members[1]), "3");
     }
 }
