@@ -16,6 +16,8 @@ pub(super) struct Facts {
     pub(super) variables: Vec<Text>,
     /// Ranges: where each begins, where its first operand ends and its second begins, and its end.
     ranges: Vec<[usize; 4]>,
+    /// Where items of arrays stand that may be long arrays themselves.
+    items: Vec<(usize, usize)>,
     /// Functions of the language that it names, in order of first use. A variable of the same
     /// name takes their place.
     pub(super) functions: Vec<String>,
@@ -56,9 +58,9 @@ pub(super) fn is_function(name: &str) -> bool {
 }
 
 impl Facts {
-    /// Whether it builds ranges, which are measured.
-    pub(super) fn builds_ranges(&self) -> bool {
-        !self.ranges.is_empty()
+    /// Whether it builds arrays in ways that are measured.
+    pub(super) fn builds_arrays(&self) -> bool {
+        !self.ranges.is_empty() || !self.items.is_empty()
     }
 
     /// Surveys an expression; fails on the first thing that `level` refuses.
@@ -81,8 +83,8 @@ impl Facts {
     }
 
     /// The text as it is evaluated. Every `$$` is replaced by a variable that has no value: the
-    /// evaluator's own root is the object that holds `$states`. Every range `a..b` becomes a call of
-    /// the measured function (see `meter`).
+    /// evaluator's own root is the object that holds `$states`. Ranges and items of
+    /// arrays become calls of measured functions (see `meter`).
     pub(super) fn rewritten(&self, source: &str) -> String {
         let mut edits: Vec<(usize, usize, String)> = Vec::new();
         for &start in &self.roots {
@@ -92,6 +94,10 @@ impl Facts {
             let [start, lhs_end, rhs_start, end] = *range;
             edits.push((start, start, format!("${}(", meter::range_function(&self.spare_name))));
             edits.push((lhs_end, rhs_start, ",".to_owned()));
+            edits.push((end, end, ")".to_owned()));
+        }
+        for &(start, end) in &self.items {
+            edits.push((start, start, format!("${}(", meter::item_function(&self.spare_name))));
             edits.push((end, end, ")".to_owned()));
         }
         // Stable: of ranges that begin together, the outer one was found first.
@@ -213,7 +219,10 @@ impl Survey<'_> {
                 self.node(rhs, context)
             }
             NodeKind::Negate { expr } => self.node(expr, context),
-            NodeKind::Array { items } => items.iter().try_for_each(|item| self.node(item, context)),
+            NodeKind::Array { items } => items.iter().try_for_each(|item| {
+                self.item(item);
+                self.node(item, context)
+            }),
             NodeKind::Object { pairs } => pairs.iter().try_for_each(|(key, value)| {
                 self.node(key, context)?;
                 self.node(value, context)
@@ -229,6 +238,23 @@ impl Survey<'_> {
             | NodeKind::Null
             | NodeKind::Placeholder
             | NodeKind::Error { .. } => Ok(()),
+        }
+    }
+
+    /// Notes where an item of an array stands whose value may be a long array: it is copied into
+    /// the one around it.
+    fn item(&mut self, item: &Node) {
+        let may_be_long = matches!(
+            item.kind,
+            NodeKind::Path { .. }
+                | NodeKind::Variable { .. }
+                | NodeKind::Function { .. }
+                | NodeKind::Block { .. }
+                | NodeKind::Condition { .. }
+                | NodeKind::Apply { .. }
+        );
+        if self.level == Level::StepFunctions && may_be_long {
+            self.facts.items.push((item.span.start, item.span.end));
         }
     }
 

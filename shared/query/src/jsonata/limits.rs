@@ -9,9 +9,9 @@ use super::check::Facts;
 /// else where a single evaluation keeps a processor busy for some seconds at most.
 ///
 /// They bound how many steps an evaluation takes, how large each value may become, and the sum of
-/// all ranges. They do not bound the sum of all values that it holds at one time, nor the time of
-/// a step on the largest values: a loop that keeps a thousand reversed copies of the longest array
-/// needs gigabytes within them. Whoever evaluates expressions of strangers must bound the memory of
+/// what ranges, arrays of arrays, `$append`, `$reverse`, `$shuffle` and `$sort` make. They do not
+/// bound what other functions keep (`$zip`, `$merge`, `$spread` of long arrays), nor the time of a
+/// step on the longest strings. Whoever evaluates expressions of strangers must bound the memory of
 /// the process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -20,9 +20,9 @@ pub struct Limits {
     /// The same in an expression with a regular expression: there a step can cost a thousand
     /// times as much.
     pub regex_steps: u64,
-    /// Work of `$append`, `$distinct`, `$match`, `$replace` and `$split`, whose cost grows faster
-    /// than their arguments: roughly the bytes and items they look at. An item of a range counts
-    /// for 600.
+    /// Work of what costs more than its step: the bytes and items that `$append`, `$distinct`,
+    /// `$match`, `$replace` and `$split` look at, and 600 for each item that a range, an array of
+    /// arrays, `$reverse`, `$shuffle` or `$sort` makes.
     pub work: u64,
     /// Nested evaluations; a recursive function takes three or four for each of its levels (the service stops at about a hundred).
     pub depth: usize,

@@ -4,31 +4,36 @@
 //! pattern walks the whole text again, `$distinct` compares each item with each, and folding
 //! with `$append` copies the array anew for every item: each is a single step. An expression
 //! that names one of them gets it behind a function of the same name and signature, which
-//! first charges the work to [`Limits::work`](super::Limits::work). A range is charged likewise.
+//! first charges the work to [`Limits::work`](super::Limits::work). Ranges, and
+//! arrays that are items of arrays, are charged likewise.
 
 use std::fmt::Write as _;
 
 use super::source::{LONGEST, WORK, WORK_LEFT};
 
 /// The functions that are measured.
-pub(super) const NAMES: [&str; 5] = ["append", "distinct", "match", "replace", "split"];
+pub(super) const NAMES: [&str; 8] =
+    ["append", "distinct", "match", "replace", "reverse", "shuffle", "sort", "split"];
 
 /// The plain functions under the names that the definitions call them by: the alias, the
 /// function, and the function that an error in it is shown as.
-const ALIASES: [(&str, &str, &str); 7] = [
+const ALIASES: [(&str, &str, &str); 10] = [
     ("append", "append", "append"),
     ("distinct", "distinct", "distinct"),
     ("match", "match", "match"),
     ("replace", "replace", "replace"),
     ("replace_match", "match", "replace"),
     ("replace_split", "split", "replace"),
+    ("reverse", "reverse", "reverse"),
+    ("shuffle", "shuffle", "shuffle"),
+    ("sort", "sort", "sort"),
     ("split", "split", "split"),
 ];
 
 /// Appends the definitions that the measured functions `names` need. Names of everything else
 /// that is defined here begin with `spare`.
-pub(super) fn define(out: &mut String, names: &[&'static str], ranges: bool, spare: &str) {
-    if names.is_empty() && !ranges {
+pub(super) fn define(out: &mut String, names: &[&'static str], arrays: bool, spare: &str) {
+    if names.is_empty() && !arrays {
         return;
     }
     let mut text = String::new();
@@ -42,8 +47,8 @@ pub(super) fn define(out: &mut String, names: &[&'static str], ranges: bool, spa
         text,
         "$~most:=function($str,$limit){{($k:=$floor($$.`{WORK_LEFT}`/($length($str)+1))+1;$limit<$k?$limit:$k)}};"
     );
-    if ranges {
-        let _ = write!(text, "$~type:=$type;$~range:={RANGE};");
+    if arrays {
+        let _ = write!(text, "$~type:=$type;$~count:=$count;$~range:={RANGE};$~item:={ITEM};");
     }
     for name in names {
         let _ = write!(text, "${name}:={};", definition(name));
@@ -69,6 +74,13 @@ fn definition(name: &str) -> &'static str {
             "function($arg1,$arg2)<xx:a>{($~charge(16*($count($arg1)+$count($arg2)));$~append($arg1,$arg2))}"
         }
         "distinct" => "function($arr)<x:x>{($n:=$count($arr);$~charge(4*$n*$n);$~distinct($arr))}",
+        "reverse" => "function($arr)<a:a>{($~charge(600*$count($arr));$~reverse($arr))}",
+        "shuffle" => "function($arr)<a:a>{($~charge(600*$count($arr));$~shuffle($arr))}",
+        "sort" => {
+            "function($arr,$swap)<af?:a>{(\
+                $~charge(600*$count($arr));\
+                $type($swap)=\"function\"?$~sort($arr,$swap):$~sort($arr))}"
+        }
         "match" => {
             "function($str,$regex,$limit)<s-f<s:o>n?:a<o>>{(\
                 $found:=$~match($str,$regex,$~most($str,$limit));\
@@ -91,6 +103,14 @@ fn definition(name: &str) -> &'static str {
 pub(super) fn range_function(spare: &str) -> String {
     format!("{spare}range")
 }
+
+/// The name of the function that an item of an array is passed through.
+pub(super) fn item_function(spare: &str) -> String {
+    format!("{spare}item")
+}
+
+/// An array that is an item of another is copied into it, in one step.
+const ITEM: &str = "function($value){($~count($value)>100?$~charge(600*$~count($value));$value)}";
 
 /// A range is one step however long it is, and an expression can keep many. A unit of work stands
 /// for much less than an item, so that all ranges of an evaluation together hold some ten million.

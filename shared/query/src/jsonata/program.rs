@@ -61,7 +61,7 @@ fn text(source: &str, facts: &Facts) -> String {
     if facts.draws_random {
         let _ = write!(out, "$random:=function($s)<n?:n>{{$exists($s)?${SEEDED_RANDOM}($s):$$.`{RANDOM}`}};");
     }
-    meter::define(&mut out, &facts.measured, facts.builds_ranges(), &facts.spare_name);
+    meter::define(&mut out, &facts.measured, facts.builds_arrays(), &facts.spare_name);
     // In a block of its own, so that names it binds do not reach into the definitions. (Behind a
     // bracket the lexer takes a slash for a division, behind a semicolon for a pattern.)
     let mut body = format!("(0;{}{})", shadows(facts), facts.rewritten(source));

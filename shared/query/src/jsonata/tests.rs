@@ -114,7 +114,7 @@ fn a_variable_takes_the_place_of_the_function_of_its_name() {
 }
 
 #[test]
-fn ranges_mean_what_they_mean_without_a_meter() {
+fn measured_arrays_mean_what_they_mean_without_a_meter() {
     for (source, expected) in [
         ("[1..3]", "[1,2,3]"),
         ("[1..3, 7, 9..10]", "[1,2,3,7,9,10]"),
@@ -132,17 +132,38 @@ fn ranges_mean_what_they_mean_without_a_meter() {
         ("[1..'x']", ". T2004: The right side of the range operator (..) must evaluate to an integer"),
         ("[-2..0]", "[-2,-1,0]"),
         ("$count([1..873782])", "873782"),
+        ("[$states.input.items.price, $total, [$total], $list]", "[2,3.5,40,[40],1,2,3]"),
+        ("[$states.input.missing, $nothing]", "[]"),
+        ("[$states.input.items[0]]", r#"[{"sku":"a","price":2,"tags":["x"]}]"#),
+        ("[$list[0], $list[$ > 1]]", "[1,2,3]"),
+        ("[$total = 40 ? $list : 0]", "[1,2,3]"),
+        ("[$list ~> $reverse]", "[3,2,1]"),
+        ("$states.input.items.[sku, price]", r#"[["a",2],["b",3.5]]"#),
+        ("$states.input.items.{'p': [price]}", r#"[{"p":[2]},{"p":[3.5]}]"#),
+        ("[[$list], [$list[]]]", "[[1,2,3],[1,2,3]]"),
+        ("$reverse($list)", "[3,2,1]"),
+        ("$reverse($nothing)", "undefined"),
+        ("$reverse(7)", "[7]"),
+        ("$sort([3,1,2])", "[1,2,3]"),
+        ("$sort($list, function($a, $b) { $a < $b })", "[3,2,1]"),
+        ("$list ~> $sort(function($a, $b) { $a < $b })", "[3,2,1]"),
+        ("$sort($nothing)", "undefined"),
+        ("$count($shuffle($list))", "3"),
     ] {
         check(source, expected);
     }
 }
 
 #[test]
-fn ranges_that_are_kept_in_great_number_are_refused() {
+fn arrays_that_are_kept_in_great_number_are_refused() {
     for source in [
         "$map([1..1000], function() { [1..800000] })",
         "$count([1..800000].[1..800000])",
         "[1..2000].{'a': [1..(500000)]}",
+        "($b := [1..800000]; $map([1..100000], function() { [$b] }))",
+        "($b := [1..800000]; [1..100000].[$b])",
+        "($b := [1..800000]; $map([1..100000], function() { $reverse($b) }))",
+        "($b := [1..800000]; $map([1..100000], function() { [0, ($b)] }))",
     ] {
         let outcome = outcome(source, &Given::input(INPUT));
         assert!(outcome.contains("exceeded its budget of 6000000000 units of work"), "{source}: {outcome}");
