@@ -25,7 +25,6 @@ pub fn render(checked: &[Checked]) -> String {
     let driver = object([
         ("name", "stepwright".into()),
         ("semanticVersion", env!("CARGO_PKG_VERSION").into()),
-        ("informationUri", env!("CARGO_PKG_REPOSITORY").into()),
         ("rules", rules.iter().map(|code| object([("id", Value::from(*code))])).collect()),
     ]);
     let run = object([
