@@ -116,7 +116,7 @@ fn crates_follow_the_workspace() {
             "{} does not take the workspace's lints",
             path.display()
         );
-        for inherited in ["version", "edition", "rust-version", "license", "repository", "publish"] {
+        for inherited in ["version", "edition", "rust-version", "license", "publish"] {
             let line = format!("\n{inherited}.workspace = true\n");
             assert!(text.contains(&line), "{} has its own {inherited}", path.display());
         }
