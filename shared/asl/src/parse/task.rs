@@ -138,7 +138,7 @@ impl Context<'_> {
         }
         let template = self.template_of(node, &at, state.language, Sees::INPUT)?;
         let role_arn = self.role_arn(&credentials, &template)?;
-        Some(Credentials { role_arn, template })
+        Some(Credentials { role_arn })
     }
 
     /// `RoleArn` out of the template of `Credentials`.

@@ -1,7 +1,7 @@
 use model::json::Text;
 
 use super::{Catcher, Flow, Resource, Retrier, Transition};
-use crate::template::{Field, Template};
+use crate::template::Field;
 
 /// Calls something outside.
 #[derive(Clone, Debug)]
@@ -29,6 +29,4 @@ pub struct Task {
 pub struct Credentials {
     /// `RoleArn`, `RoleArn.$`, or JSONata.
     pub role_arn: Field<Text>,
-    /// The whole object as a template: other members are passed on as written.
-    pub template: Template,
 }
