@@ -3,12 +3,13 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use driver::{Clock, Drive, FastForward, Seeds, SystemClock};
+use driver::{Drive, Seeds};
 use engine::{Execution, Snapshot, Transition};
 use model::error::Failure;
 use model::history::HistoryEvent;
 use model::limits::Limits;
 use model::timestamp::Timestamp;
+use ports::{Clock, FastForward, SystemClock};
 
 use super::prepare::Prepared;
 use super::progress::Progress;

@@ -18,9 +18,9 @@ use model::timestamp::Timestamp;
 use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 
-use crate::clock::Clock;
 use crate::inbox::{Delivery, Inbox};
 use crate::seeds::Seeds;
+use ports::Clock;
 
 /// One execution and what it runs with.
 pub struct Drive<'m> {

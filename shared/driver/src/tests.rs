@@ -11,7 +11,9 @@ use model::json::Value;
 use model::limits::Limits;
 use tokio::sync::mpsc;
 
-use crate::{Clock, Drive, DriveError, FastForward, Inbox, Seeds, SystemClock, inbox};
+use ports::{Clock, FastForward, SystemClock};
+
+use crate::{Drive, DriveError, Inbox, Seeds, inbox};
 
 /// Answers by the name of the state.
 #[derive(Default)]

@@ -1,0 +1,1 @@
+//! What is stored: records of executions, machines, activities, listings; over ports.

@@ -1,0 +1,1 @@
+//! The ports on one data directory: an embedded store with group commit.

@@ -1,0 +1,237 @@
+//! Rows under a key of two parts, conditional writes, and two secondary indexes.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use model::json::Text;
+use model::timestamp::Timestamp;
+
+/// A table, as narrow as what DynamoDB, a B-tree and a log-structured store all do well.
+///
+/// Reads by key and by range see every write that returned before them. Index reads may lag
+/// behind on a backend that says so; whoever acts on an index entry looks at the row.
+#[async_trait]
+pub trait Table: Send + Sync {
+    /// The row under `key`.
+    async fn get(&self, key: &Key) -> Result<Option<Row>, TableError>;
+
+    /// Writes the whole row, index entries included, if `condition` holds for what stands under
+    /// its key. All or nothing; durable when it returns.
+    async fn put(&self, row: Row, condition: Condition) -> Result<(), TableError>;
+
+    /// Removes the row and its index entries, if `condition` holds. Removing what is absent is
+    /// no error under [`Condition::Always`] and [`Condition::Absent`].
+    async fn delete(&self, key: &Key, condition: Condition) -> Result<(), TableError>;
+
+    /// Rows of one partition in the order of their sort keys.
+    async fn query(&self, query: &Query) -> Result<Page, TableError>;
+
+    /// Entries of one partition of an index in the order of their sort keys.
+    async fn query_index(&self, query: &IndexQuery) -> Result<IndexPage, TableError>;
+}
+
+/// Largest partition key in bytes. Source: DynamoDB, constraints.
+pub const PARTITION_BYTES_MAX: usize = 2_048;
+/// Largest sort key in bytes, of rows and of index entries. Source: DynamoDB, constraints.
+pub const SORT_BYTES_MAX: usize = 1_024;
+/// Largest row in bytes, see [`Row::bytes`]. Source: DynamoDB, item size.
+pub const ROW_BYTES_MAX: usize = 400 * 1024;
+/// A page of a query holds at most this many bytes of rows. Source: DynamoDB, Query.
+pub const PAGE_BYTES_MAX: usize = 1024 * 1024;
+
+/// Where a row stands. Compared and ordered as bytes; neither part is empty.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// Rows of one partition can be read in order.
+    pub partition: Text,
+    /// Unique within the partition.
+    pub sort: Text,
+}
+
+impl Key {
+    /// The key of these two parts.
+    pub fn new(partition: impl Into<Text>, sort: impl Into<Text>) -> Key {
+        Key { partition: partition.into(), sort: sort.into() }
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.partition, self.sort)
+    }
+}
+
+/// A row. A put replaces it whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Where it stands.
+    pub key: Key,
+    /// What [`Condition::Revision`] compares; chosen by the writer.
+    pub revision: u64,
+    /// The small part, which index entries carry with them.
+    pub summary: Bytes,
+    /// The rest.
+    pub body: Bytes,
+    /// Where it is listed: at most one entry per [`Index`].
+    pub indexes: Vec<IndexKey>,
+    /// When it may vanish; a backend removes it some time after. It may be read until then.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl Row {
+    /// A row without summary, index entries and expiry.
+    pub fn new(key: Key, revision: u64, body: impl Into<Bytes>) -> Row {
+        Row { key, revision, summary: Bytes::new(), body: body.into(), indexes: Vec::new(), expires_at: None }
+    }
+
+    /// What counts towards [`ROW_BYTES_MAX`]: keys, summary, body and index keys, and 64 bytes
+    /// for names and numbers.
+    pub fn bytes(&self) -> usize {
+        let indexes: usize = self.indexes.iter().map(|index| index.partition.len() + index.sort.len()).sum();
+        let key = self.key.partition.len() + self.key.sort.len();
+        key + self.summary.len() + self.body.len() + indexes + 64
+    }
+}
+
+/// The secondary indexes. Each is sparse: a row without an entry is not in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Index {
+    /// The first.
+    First,
+    /// The second.
+    Second,
+}
+
+/// An entry of a secondary index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndexKey {
+    /// Which index.
+    pub index: Index,
+    /// Partition of the index.
+    pub partition: Text,
+    /// Order within it. Entries with the same sort key follow the order of their row's key.
+    pub sort: Text,
+}
+
+/// What must hold for a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// Nothing.
+    Always,
+    /// No row stands under the key.
+    Absent,
+    /// A row with this revision stands under the key.
+    Revision(u64),
+}
+
+/// Direction of a query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Smallest sort key first.
+    Ascending,
+    /// Largest sort key first.
+    Descending,
+}
+
+/// A range of one partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Query {
+    /// The partition.
+    pub partition: Text,
+    /// Smallest sort key, inclusive.
+    pub from: Text,
+    /// Largest sort key, inclusive.
+    pub to: Text,
+    /// Direction.
+    pub order: Order,
+    /// Go on behind this sort key (before it, when descending): that of the last row seen.
+    pub after: Option<Text>,
+    /// Most rows of the page, from 1.
+    pub limit: usize,
+}
+
+/// Some rows of a range.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// The rows, in order. Empty only when there are none.
+    pub rows: Vec<Row>,
+    /// There may be more behind the last.
+    pub more: bool,
+}
+
+/// A range of one partition of an index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndexQuery {
+    /// The index.
+    pub index: Index,
+    /// The partition of the index.
+    pub partition: Text,
+    /// Smallest sort key, inclusive.
+    pub from: Text,
+    /// Largest sort key, inclusive.
+    pub to: Text,
+    /// Direction.
+    pub order: Order,
+    /// Go on behind this entry: the last one seen.
+    pub after: Option<IndexPosition>,
+    /// Most entries of the page, from 1.
+    pub limit: usize,
+}
+
+/// The place of an entry within its partition of an index.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct IndexPosition {
+    /// Sort key of the entry.
+    pub sort: Text,
+    /// Key of its row.
+    pub key: Key,
+}
+
+/// An entry of an index with what it carries of its row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndexRow {
+    /// Its place.
+    pub position: IndexPosition,
+    /// Revision of the row.
+    pub revision: u64,
+    /// Summary of the row.
+    pub summary: Bytes,
+}
+
+/// Some entries of a range of an index.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IndexPage {
+    /// The entries, in order. Empty only when there are none.
+    pub rows: Vec<IndexRow>,
+    /// There may be more behind the last.
+    pub more: bool,
+}
+
+/// Why a table did not do what it was asked. Named by what the caller does next.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TableError {
+    /// The condition did not hold; nothing was written. Read and decide again.
+    #[error("the row was changed by another writer")]
+    Conflict,
+    /// The row or its key breaks a limit; nothing was written, and trying again will not help.
+    #[error("the row {key} does not fit: {reason}")]
+    TooLarge {
+        /// Where it was to stand.
+        key: String,
+        /// Which limit, and by how much.
+        reason: String,
+    },
+    /// Too many requests; nothing was written. Try again later.
+    #[error("the table is throttled")]
+    Throttled,
+    /// The write may or may not have been applied. Read before deciding.
+    #[error("the outcome of the write is unknown: {0}")]
+    Unknown(String),
+    /// The table cannot serve the request; nothing was written.
+    #[error("the table is unavailable: {0}")]
+    Unavailable(String),
+    /// What is stored cannot be read: damaged, or written by another version.
+    #[error("the stored data cannot be read: {0}")]
+    Damaged(String),
+}

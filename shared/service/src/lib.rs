@@ -1,0 +1,1 @@
+//! The Step Functions API: operations, wire shapes, exact errors.
