@@ -32,7 +32,7 @@ const INNER: [(&str, &[&str]); 4] = [
     ("model", &["foldhash", "indexmap", "serde", "serde_json", "smol_str", "thiserror", "unicode-ident"]),
     ("query", &["base64", "jlens-core", "md-5", "serde_json", "sha1", "sha2", "thiserror", "unicode-ident"]),
     ("asl", &["saphyr-parser"]),
-    ("engine", &["rmp-serde", "serde", "thiserror"]),
+    ("engine", &["base64", "rmp-serde", "serde", "thiserror"]),
 ];
 
 /// Who may name a crate of the outer world; everyone else gets what it needs through a trait.

@@ -187,7 +187,7 @@ async fn callbacks_settle_a_task_once() {
     let other_side = async {
         let token = waiting.recv().await.unwrap();
         assert_eq!(deliveries.heartbeat(token.clone()).await, Ok(Verdict::Accepted));
-        let unknown = deliveries.heartbeat(TaskToken("unknown".into())).await;
+        let unknown = deliveries.heartbeat(TaskToken::new([0; 16], token.execution_arn())).await;
         assert_eq!(unknown, Ok(Verdict::NoSuchTask));
         let outcome = TaskOutcome::Succeeded("answer".into());
         assert_eq!(deliveries.callback(token.clone(), outcome.clone()).await, Ok(Verdict::Accepted));

@@ -8,6 +8,8 @@ use model::limits::Limits;
 use model::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::token::TaskToken;
+
 /// One thing that happened to an execution.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Input {
@@ -98,10 +100,6 @@ pub enum Stage {
 /// Names an effect of one execution; counted from 1 and never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct EffectId(pub u64);
-
-/// What a worker answers with: 128 random bits in hexadecimal.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct TaskToken(pub Text);
 
 /// Everything a step depends on beside its snapshot and input. The same environment gives the
 /// same transition, so a record that keeps it can be replayed.

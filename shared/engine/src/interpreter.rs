@@ -16,11 +16,12 @@ use model::json::{DEPTH_MAX, Map, Text, Value};
 use model::timestamp::Timestamp;
 
 use crate::failure::{Raised, retry_delay_millis};
-use crate::input::{EffectId, Env, Input, TaskOutcome, TaskToken};
+use crate::input::{EffectId, Env, Input, TaskOutcome};
 use crate::random::Random;
 use crate::scope::StateScope;
 use crate::snapshot::{Frame, FrameId, Phase, Snapshot, Status};
 use crate::state;
+use crate::token::TaskToken;
 use crate::transition::{Effect, Transition, Verdict};
 
 /// A step that has made this many events stops and says `more`.
@@ -127,9 +128,13 @@ impl<'a> Interpreter<'a> {
     }
 
     fn task_with(&self, token: &TaskToken) -> Option<FrameId> {
+        if *token.execution_arn() != self.snapshot.execution.arn {
+            return None;
+        }
+        let secret = Some(token.secret());
         let mut frames = self.snapshot.frames.iter();
         frames
-            .find(|(_, frame)| matches!(&frame.phase, Phase::Task(run) if run.token.as_ref() == Some(token)))
+            .find(|(_, frame)| matches!(&frame.phase, Phase::Task(run) if run.token == secret))
             .map(|(id, _)| id)
     }
 

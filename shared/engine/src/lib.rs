@@ -17,9 +17,11 @@ mod random;
 mod scope;
 mod snapshot;
 mod state;
+mod token;
 mod transition;
 
-pub use input::{EffectId, Env, Input, Stage, TaskOutcome, TaskToken};
+pub use input::{EffectId, Env, Input, Stage, TaskOutcome};
 pub use interpreter::step;
 pub use snapshot::{DecodeError, Execution, SNAPSHOT_VERSION, Snapshot, Status};
+pub use token::TaskToken;
 pub use transition::{Call, Effect, Iteration, Transition, Verdict};

@@ -1,6 +1,6 @@
 use std::cell::Cell;
 
-use crate::input::TaskToken;
+use crate::token::Secret;
 
 /// The random numbers of one step: SplitMix64 over the step's seed, so that a replay with the
 /// same environment draws the same ones.
@@ -27,7 +27,8 @@ impl Random {
         ((u128::from(self.next()) * u128::from(bound)) >> 64) as u64
     }
 
-    pub fn task_token(&self) -> TaskToken {
-        TaskToken(format!("{:016x}{:016x}", self.next(), self.next()).into())
+    pub fn secret(&self) -> Secret {
+        let (high, low) = (self.next(), self.next());
+        Secret((u128::from(high) << 64 | u128::from(low)).to_be_bytes())
     }
 }

@@ -12,9 +12,9 @@ use query::jsonpath::{Path, PathError, Root};
 use query::{Scope, intrinsic, jsonata};
 
 use crate::failure::{Evaluation, Raised};
-use crate::input::TaskToken;
 use crate::interpreter::{Assigned, Interpreter};
 use crate::snapshot::{Frame, FrameId};
+use crate::token::TaskToken;
 
 /// The surroundings of one evaluation.
 #[derive(Clone, Copy)]
@@ -397,8 +397,8 @@ impl Scope for StateScope<'_> {
             ("StateMachine", state_machine.into_iter().collect()),
             ("State", state_members.into_iter().collect()),
         ];
-        if let Some(TaskToken(token)) = self.token {
-            context.push(("Task", [("Token", Value::from(token.clone()))].into_iter().collect()));
+        if let Some(token) = self.token {
+            context.push(("Task", [("Token", Value::from(token.text().clone()))].into_iter().collect()));
         }
         if let Some((index, item)) = self.map_item() {
             let item: Value = [("Index", index.into()), ("Value", item.clone())].into_iter().collect();

@@ -8,7 +8,8 @@ use model::json::{Array, Map, Text, Value};
 use model::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::input::{EffectId, TaskOutcome, TaskToken};
+use crate::input::{EffectId, TaskOutcome};
+use crate::token::{Secret, TaskToken};
 
 /// Version of the stored form. A snapshot of another version is refused.
 pub const SNAPSHOT_VERSION: u8 = 1;
@@ -112,6 +113,10 @@ impl Snapshot {
     /// Where it stands.
     pub fn status(&self) -> &Status {
         &self.status
+    }
+
+    pub(crate) fn token(&self, secret: Secret) -> TaskToken {
+        TaskToken::of(secret, &self.execution.arn)
     }
 
     /// Id of the newest history event; 0 before the start.
@@ -241,7 +246,7 @@ pub(crate) enum Phase {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct TaskRun {
     pub effect: EffectId,
-    pub token: Option<TaskToken>,
+    pub token: Option<Secret>,
     pub timeout_at: Option<Timestamp>,
     pub heartbeat_seconds: Option<i64>,
     pub heartbeat_at: Option<Timestamp>,

@@ -5,8 +5,9 @@ use model::history::HistoryEvent;
 use model::json::{Text, Value};
 use model::timestamp::Timestamp;
 
-use crate::input::{EffectId, TaskToken};
+use crate::input::EffectId;
 use crate::snapshot::Snapshot;
+use crate::token::TaskToken;
 
 /// The engine's answer to one input.
 #[derive(Clone, Debug)]

@@ -12,11 +12,12 @@ use crate::scope::StateScope;
 use crate::snapshot::{FrameId, Phase, TaskRun};
 use crate::state::field::whole;
 use crate::state::task_event::{self, Scheduled};
+use crate::token::TaskToken;
 use crate::transition::{Call, Effect, Iteration};
 
 pub(crate) fn begin(i: &mut Interpreter<'_>, id: FrameId, task: &Task) -> Result<(), Raised> {
     let raw = i.frame(id).input.clone();
-    let token = awaits_token(&task.resource).then(|| i.random.task_token());
+    let token = awaits_token(&task.resource).then(|| i.snapshot.token(i.random.secret()));
     let scope = StateScope::of(i, id, &raw).with_token(token.as_ref());
     let effective = scope.effective_input(&task.flow)?;
     let scope = scope.with_input(&effective);
@@ -64,7 +65,7 @@ pub(crate) fn begin(i: &mut Interpreter<'_>, id: FrameId, task: &Task) -> Result
     let now = i.env.now;
     let run = TaskRun {
         effect,
-        token: token.clone(),
+        token: token.as_ref().map(TaskToken::secret),
         timeout_at: timeout_seconds.map(|seconds| now.plus_seconds(seconds)),
         heartbeat_seconds,
         heartbeat_at: heartbeat_seconds.map(|seconds| now.plus_seconds(seconds)),

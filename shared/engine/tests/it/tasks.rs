@@ -18,9 +18,10 @@ fn a_callback_settles_a_submitted_task() {
     let token = call.token.clone().expect("a callback task has a token");
     assert_eq!(
         call.parameters.get("MessageBody").unwrap().get("token").unwrap().as_str(),
-        Some(token.0.as_str())
+        Some(token.as_str())
     );
-    assert_eq!(token.0.len(), 32);
+    assert_eq!(token.execution_arn(), &world.snapshot.execution().arn);
+    assert_eq!(engine::TaskToken::parse(token.as_str()), Some(token.clone()));
 
     world.give(Input::TaskSubmitted { effect: call.effect, output: json(r#"{"MessageId": "1"}"#) });
     let verdict =
@@ -86,7 +87,15 @@ fn a_missed_heartbeat_is_a_timeout_that_both_names_match() {
 #[test]
 fn an_unknown_token_is_no_task() {
     let mut world = World::started(CALLBACK, "{}");
-    let token = engine::TaskToken("0".repeat(32).into());
+    let token = world.calls[0].token.clone().expect("a callback task has a token");
+    let other_secret = engine::TaskToken::new([0; 16], token.execution_arn());
+    assert_eq!(world.give(Input::Heartbeat { token: other_secret }), Verdict::NoSuchTask);
+
+    let elsewhere = World::new(CALLBACK);
+    let mut execution = elsewhere.snapshot.execution().clone();
+    execution.arn = format!("{}2", execution.arn).into();
+    world.snapshot = engine::Snapshot::new(execution);
+    world.give(Input::Start { input: json("{}") });
     assert_eq!(world.give(Input::Heartbeat { token }), Verdict::NoSuchTask);
 }
 

@@ -170,7 +170,7 @@ fn call(resource: Resource, parameters: &str) -> Call {
         resource,
         parameters: v(parameters),
         role_arn: None,
-        token: Some(TaskToken("t".into())),
+        token: Some(TaskToken::new([7; 16], "arn:aws:states:us-east-1:123456789012:execution:m:e")),
         timeout_seconds: None,
         heartbeat_seconds: None,
         retry_count: 0,
