@@ -181,8 +181,21 @@ pub(crate) fn required_arguments(service: &str, action: &str) -> &'static [&'sta
     REQUIRED.iter().find(|(s, a, _)| *s == service && *a == action).map_or(&[], |(_, _, names)| names)
 }
 
-/// The resource that `arn` names.
+/// The resource that `arn` names and that a Task can call.
 pub(crate) fn recognize(arn: &Text, sdk_action: Option<SdkAction>) -> Result<Resource, Unrecognized> {
+    let resource = by_form(arn)?;
+    match &resource {
+        Resource::Integration { service, action, pattern, .. }
+            if !exists(service, action, *pattern, sdk_action) =>
+        {
+            Err(Unrecognized::Unknown)
+        }
+        _ => Ok(resource),
+    }
+}
+
+/// The resource that `arn` names, whether or not a service offers it.
+pub(crate) fn by_form(arn: &Text) -> Result<Resource, Unrecognized> {
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     let [prefix, partition, service, region, account, rest] = parts.as_slice() else {
         return Err(Unrecognized::NotAnArn);
@@ -199,7 +212,7 @@ pub(crate) fn recognize(arn: &Text, sdk_action: Option<SdkAction>) -> Result<Res
             .strip_prefix("activity:")
             .filter(|name| is_name(name))
             .map(|_| Resource::Activity { arn: arn.clone() }),
-        "states" if account.is_empty() => integration(arn, rest, sdk_action),
+        "states" if account.is_empty() => integration(arn, rest),
         _ => None,
     };
     found.ok_or(Unrecognized::Unknown)
@@ -216,7 +229,7 @@ fn lambda(arn: &Text, rest: &str) -> Option<Resource> {
     (fits(name) && qualifier.is_none_or(fits)).then(|| Resource::Lambda { arn: arn.clone() })
 }
 
-fn integration(arn: &Text, rest: &str, sdk_action: Option<SdkAction>) -> Option<Resource> {
+fn integration(arn: &Text, rest: &str) -> Option<Resource> {
     let (service, call) = match rest.strip_prefix("aws-sdk:") {
         Some(sdk) => {
             let (name, call) = sdk.split_once(':')?;
@@ -232,19 +245,23 @@ fn integration(arn: &Text, rest: &str, sdk_action: Option<SdkAction>) -> Option<
         "waitForTaskToken" => Pattern::WaitForTaskToken,
         _ => return None,
     };
-    let known = match service.strip_prefix("aws-sdk:") {
-        Some(name) => {
-            is_sdk_action(name, action, sdk_action)
-                && matches!(pattern, Pattern::RequestResponse | Pattern::WaitForTaskToken)
-        }
-        None => supports(service, action).is_some_and(|supports| takes(supports, pattern)),
-    };
-    known.then(|| Resource::Integration {
+    Some(Resource::Integration {
         arn: arn.clone(),
         service: Text::new(service),
         action: Text::new(action),
         pattern,
     })
+}
+
+/// Whether a service offers the action with this pattern.
+fn exists(service: &str, action: &str, pattern: Pattern, sdk_action: Option<SdkAction>) -> bool {
+    match service.strip_prefix("aws-sdk:") {
+        Some(name) => {
+            is_sdk_action(name, action, sdk_action)
+                && matches!(pattern, Pattern::RequestResponse | Pattern::WaitForTaskToken)
+        }
+        None => supports(service, action).is_some_and(|supports| takes(supports, pattern)),
+    }
 }
 
 fn supports(service: &str, action: &str) -> Option<Supports> {
@@ -337,6 +354,25 @@ mod tests {
         ];
         for (arn, why) in table {
             assert_eq!(check(arn), Err(why), "{arn}");
+        }
+    }
+
+    #[test]
+    fn a_stored_resource_is_read_by_its_form() {
+        for arn in [
+            "arn:aws:lambda:us-east-1:123456789012:function:f:$LATEST",
+            "arn:aws:states:us-east-1:123456789012:activity:work",
+            "arn:aws:states:::states:startExecution.sync:2",
+            "arn:aws:states:::aws-sdk:s3:getObject.waitForTaskToken",
+            "arn:aws:states:::http:invoke",
+        ] {
+            assert_eq!(Resource::from_arn(&Text::new(arn)), check(arn).ok(), "{arn}");
+        }
+        let withdrawn = Text::new("arn:aws:states:::formerly:offered");
+        assert_eq!(check(&withdrawn), Err(Unrecognized::Unknown));
+        assert_eq!(Resource::from_arn(&withdrawn).map(|found| found.arn().clone()), Some(withdrawn));
+        for arn in ["", "arn:aws:states:::lambda:invoke.later", "arn:aws:sqs:us-east-1:123456789012:queue"] {
+            assert_eq!(Resource::from_arn(&Text::new(arn)), None, "{arn}");
         }
     }
 

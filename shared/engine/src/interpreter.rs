@@ -271,14 +271,7 @@ impl<'a> Interpreter<'a> {
             return self.fail_scope(id, raised.failure);
         }
         self.bytes += output.json_len();
-        let assigned_variables = if assigned.is_empty() {
-            None
-        } else {
-            match assigned.iter().cloned().collect::<Value>() {
-                Value::Object(object) => Some(object),
-                _ => None,
-            }
-        };
+        let assigned_variables = (!assigned.is_empty()).then(|| assigned.iter().cloned().collect::<Value>());
         let exited = StateExited { name: state.name.clone(), output: output.clone(), assigned_variables };
         let previous = self.frame(id).last_event;
         let event = self.emit(previous, exited_event(&state.kind, exited));

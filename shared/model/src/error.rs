@@ -15,10 +15,10 @@ use crate::json::{Text, Value};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Failure {
     /// The error name, compared with `ErrorEquals`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub error: Option<Text>,
     /// The explanation: free text, often a JSON document.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub cause: Option<Text>,
 }
 

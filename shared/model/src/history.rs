@@ -3,7 +3,8 @@
 //! An [`Event`] is one of the 62 types of the API with its details. Payloads are shared values;
 //! they become JSON text only when an event is shown ([`HistoryEvent::to_api`]) or stored. The
 //! serde form is for storing: the variant's name over its details, payloads as JSON text, so that
-//! what the record is written in sets no bounds to them.
+//! what the record is written in sets no bounds to them. Every member is written, also an absent
+//! one, so that the members may be stored by place instead of by name.
 
 mod details;
 #[cfg(test)]
@@ -104,6 +105,85 @@ macro_rules! optional {
     ($value:expr) => {
         Some($value)
     };
+}
+
+impl HistoryEvent {
+    /// Shows `visit` every payload of the event: input, output, parameters, and the assigned
+    /// variables as one object. What it puts in the place of one may be any value; only with the
+    /// payloads back is the event itself again.
+    pub fn visit_payloads(&mut self, visit: &mut dyn FnMut(&mut Value)) {
+        match &mut self.event {
+            Event::ActivityScheduled(ActivityScheduled { input, .. })
+            | Event::ExecutionStarted(ExecutionStarted { input, .. })
+            | Event::LambdaFunctionScheduled(LambdaFunctionScheduled { input, .. })
+            | Event::ChoiceStateEntered(StateEntered { input, .. })
+            | Event::FailStateEntered(StateEntered { input, .. })
+            | Event::MapStateEntered(StateEntered { input, .. })
+            | Event::ParallelStateEntered(StateEntered { input, .. })
+            | Event::PassStateEntered(StateEntered { input, .. })
+            | Event::SucceedStateEntered(StateEntered { input, .. })
+            | Event::TaskStateEntered(StateEntered { input, .. })
+            | Event::WaitStateEntered(StateEntered { input, .. }) => visit(input),
+
+            Event::ActivitySucceeded(Output { output })
+            | Event::ExecutionSucceeded(Output { output })
+            | Event::LambdaFunctionSucceeded(Output { output })
+            | Event::TaskSubmitted(TaskOutput { output, .. })
+            | Event::TaskSucceeded(TaskOutput { output, .. }) => visit(output),
+
+            Event::ChoiceStateExited(exited)
+            | Event::MapStateExited(exited)
+            | Event::ParallelStateExited(exited)
+            | Event::PassStateExited(exited)
+            | Event::SucceedStateExited(exited)
+            | Event::TaskStateExited(exited)
+            | Event::WaitStateExited(exited) => {
+                visit(&mut exited.output);
+                exited.assigned_variables.iter_mut().for_each(visit);
+            }
+
+            Event::TaskScheduled(TaskScheduled { parameters, .. }) => visit(parameters),
+
+            Event::ActivityFailed(_)
+            | Event::ActivityScheduleFailed(_)
+            | Event::ActivityStarted(_)
+            | Event::ActivityTimedOut(_)
+            | Event::EvaluationFailed(_)
+            | Event::ExecutionAborted(_)
+            | Event::ExecutionFailed(_)
+            | Event::ExecutionRedriven(_)
+            | Event::ExecutionTimedOut(_)
+            | Event::LambdaFunctionFailed(_)
+            | Event::LambdaFunctionScheduleFailed(_)
+            | Event::LambdaFunctionStarted
+            | Event::LambdaFunctionStartFailed(_)
+            | Event::LambdaFunctionTimedOut(_)
+            | Event::MapIterationAborted(_)
+            | Event::MapIterationFailed(_)
+            | Event::MapIterationStarted(_)
+            | Event::MapIterationSucceeded(_)
+            | Event::MapRunAborted
+            | Event::MapRunFailed(_)
+            | Event::MapRunRedriven(_)
+            | Event::MapRunStarted(_)
+            | Event::MapRunSucceeded
+            | Event::MapStateAborted
+            | Event::MapStateFailed
+            | Event::MapStateStarted(_)
+            | Event::MapStateSucceeded
+            | Event::ParallelStateAborted
+            | Event::ParallelStateFailed
+            | Event::ParallelStateStarted
+            | Event::ParallelStateSucceeded
+            | Event::TaskFailed(_)
+            | Event::TaskStarted(_)
+            | Event::TaskStartFailed(_)
+            | Event::TaskStateAborted
+            | Event::TaskSubmitFailed(_)
+            | Event::TaskTimedOut(_)
+            | Event::WaitStateAborted => {}
+        }
+    }
 }
 
 events! {

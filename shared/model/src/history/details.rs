@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::Failure;
-use crate::json::{Map, Object, Text, Value};
+use crate::json::{Map, Text, Value};
 
 /// Rendering as the `…EventDetails` object of GetExecutionHistory. Without execution data the
 /// payloads are left out; names, ARNs, errors and causes stay.
@@ -23,10 +23,10 @@ pub struct ActivityScheduled {
     #[serde(with = "payload")]
     pub input: Value,
     /// `TimeoutSeconds` of the state, when it has one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub timeout_in_seconds: Option<i64>,
     /// `HeartbeatSeconds` of the state, when it has one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub heartbeat_in_seconds: Option<i64>,
 }
 
@@ -34,7 +34,7 @@ pub struct ActivityScheduled {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActivityStarted {
     /// The `workerName` of GetActivityTask, when the worker gave one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub worker_name: Option<Text>,
 }
 
@@ -47,7 +47,7 @@ pub struct EvaluationFailed {
     pub cause: Text,
     /// The field that holds the expression, such as `Output/FunctionResult`; absent when the
     /// failure belongs to no expression.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub location: Option<Text>,
     /// Name of the state.
     pub state: Text,
@@ -69,10 +69,10 @@ pub struct ExecutionStarted {
     /// The role of the state machine.
     pub role_arn: Text,
     /// The alias that the execution was started through.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub state_machine_alias_arn: Option<Text>,
     /// The version that runs.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub state_machine_version_arn: Option<Text>,
 }
 
@@ -85,10 +85,10 @@ pub struct LambdaFunctionScheduled {
     #[serde(with = "payload")]
     pub input: Value,
     /// `TimeoutSeconds` of the state, when it has one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub timeout_in_seconds: Option<i64>,
     /// The role of the state's `Credentials`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub task_credentials: Option<TaskCredentials>,
 }
 
@@ -151,9 +151,9 @@ pub struct StateExited {
     /// What the next state is given.
     #[serde(with = "payload")]
     pub output: Value,
-    /// The variables that `Assign` set, by name; `None` when the state assigned nothing.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "optional_payload")]
-    pub assigned_variables: Option<Object>,
+    /// The variables that `Assign` set: an object, by name; `None` when the state assigned nothing.
+    #[serde(default, with = "optional_payload")]
+    pub assigned_variables: Option<Value>,
 }
 
 /// `taskCredentials` of a scheduled task.
@@ -172,10 +172,10 @@ pub struct TaskFailed {
     /// The action with its pattern: `sendMessage.waitForTaskToken`.
     pub resource: Text,
     /// The error name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub error: Option<Text>,
     /// The explanation.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub cause: Option<Text>,
 }
 
@@ -204,13 +204,13 @@ pub struct TaskScheduled {
     #[serde(with = "payload")]
     pub parameters: Value,
     /// `TimeoutSeconds` of the state, when it has one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub timeout_in_seconds: Option<i64>,
     /// `HeartbeatSeconds` of the state, when it has one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub heartbeat_in_seconds: Option<i64>,
     /// The role of the state's `Credentials`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub task_credentials: Option<TaskCredentials>,
 }
 
@@ -453,8 +453,8 @@ impl Members {
         }
     }
 
-    fn variables(self, variables: Option<&Object>) -> Members {
-        match variables {
+    fn variables(self, variables: Option<&Value>) -> Members {
+        match variables.and_then(Value::as_object) {
             Some(variables) if self.include_execution_data => {
                 let texts =
                     variables.iter().map(|(name, value)| (name.clone(), Value::from(value.to_json())));
@@ -489,27 +489,22 @@ mod payload {
     }
 }
 
-/// As [`payload`], for an object that may be absent.
+/// As [`payload`], for one that may be absent.
 mod optional_payload {
     use serde::de::Error;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    use crate::json::{Object, Text, Value};
+    use crate::json::{Text, Value};
 
     pub(super) fn serialize<S: Serializer>(
-        payload: &Option<Object>,
+        payload: &Option<Value>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        payload.clone().map(|object| Value::Object(object).to_json()).serialize(serializer)
+        payload.as_ref().map(Value::to_json).serialize(serializer)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<Object>, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
         let Some(text) = Option::<Text>::deserialize(deserializer)? else { return Ok(None) };
-        match Value::parse(&text).map_err(D::Error::custom)? {
-            Value::Object(object) => Ok(Some(object)),
-            other => Err(D::Error::custom(format_args!("expected an object, not {}", other.type_name()))),
-        }
+        Value::parse(&text).map(Some).map_err(D::Error::custom)
     }
 }
