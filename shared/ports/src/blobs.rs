@@ -11,18 +11,30 @@ pub trait Blobs: Send + Sync {
     /// Writes a blob. Durable when it returns.
     async fn put(&self, key: &str, bytes: Bytes) -> Result<(), BlobError>;
 
-    /// The blob under this key.
+    /// The blob under this key. A key that no blob can have has none.
     async fn get(&self, key: &str) -> Result<Option<Bytes>, BlobError>;
 
     /// Removes a blob. Removing what is absent is no error.
     async fn delete(&self, key: &str) -> Result<(), BlobError>;
 
-    /// Up to `limit` keys that begin with `prefix`, in order, those behind `after` only.
+    /// Up to `limit` keys that begin with `prefix`, in the order of their bytes, those behind
+    /// `after` only, whether or not there is a blob of that key. Fewer than `limit` are all.
     async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<Text>, BlobError>;
 }
 
 /// Longest key in bytes; it is not empty. Source: S3, object keys.
 pub const KEY_BYTES_MAX: usize = 1_024;
+
+/// Whether a blob can have this key: from 1 to [`KEY_BYTES_MAX`] bytes.
+pub fn check_key(key: &str) -> Result<(), BlobError> {
+    match key.len() {
+        0 => Err(BlobError::Refused("it is empty".to_owned())),
+        bytes if bytes > KEY_BYTES_MAX => {
+            Err(BlobError::Refused(format!("it has {bytes} bytes, the most is {KEY_BYTES_MAX}")))
+        }
+        _ => Ok(()),
+    }
+}
 
 /// Why a store of blobs did not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -11,7 +11,7 @@ pub trait Bus: Send + Sync {
     async fn publish(&self, event: Event) -> Result<(), BusError>;
 }
 
-/// Largest event in bytes. Source: EventBridge, PutEvents entry size.
+/// Largest event in bytes, see [`Event::bytes`]. Source: EventBridge, PutEvents entry size.
 pub const EVENT_BYTES_MAX: usize = 256 * 1024;
 
 /// An event as EventBridge has them.
@@ -27,6 +27,33 @@ pub struct Event {
     pub resources: Vec<Text>,
     /// What happened: an object.
     pub detail: Value,
+}
+
+impl Event {
+    /// What counts towards [`EVENT_BYTES_MAX`]: source, detail type, resources, the JSON text of
+    /// the detail, and 14 bytes for the time. Source: EventBridge, size of a PutEvents entry.
+    pub fn bytes(&self) -> usize {
+        let resources: usize = self.resources.iter().map(|resource| resource.len()).sum();
+        14 + self.source.len() + self.detail_type.len() + resources + self.detail.json_len()
+    }
+
+    /// Whether a bus can carry the event: the source and the detail type are not empty, the detail
+    /// is an object, and it has at most [`EVENT_BYTES_MAX`] bytes. Source: EventBridge, PutEvents.
+    pub fn check(&self) -> Result<(), BusError> {
+        let bytes = self.bytes();
+        let reason = if self.source.is_empty() {
+            "its source is empty".to_owned()
+        } else if self.detail_type.is_empty() {
+            "its detail type is empty".to_owned()
+        } else if self.detail.as_object().is_none() {
+            "its detail is not an object".to_owned()
+        } else if bytes > EVENT_BYTES_MAX {
+            format!("it has {bytes} bytes, the most is {EVENT_BYTES_MAX}")
+        } else {
+            return Ok(());
+        };
+        Err(BusError::Refused(reason))
+    }
 }
 
 /// Why an event was not published.

@@ -1,4 +1,10 @@
 //! Where time comes from.
+//!
+//! [`SystemClock`] is real, [`FastForward`] skips what nobody works through, [`Scaled`] runs faster
+//! or slower; [`Virtual`] and [`Skewed`] are for tests and simulations.
+
+mod scaled;
+mod simulated;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -6,6 +12,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use model::timestamp::Timestamp;
+
+pub use scaled::{SCALE_MAX, ScaleError, Scaled};
+pub use simulated::{Skewed, Virtual};
 
 /// The future of [`Clock::sleep_until`].
 pub type Sleep<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;

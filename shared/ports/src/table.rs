@@ -13,7 +13,7 @@ use model::timestamp::Timestamp;
 /// behind on a backend that says so; whoever acts on an index entry looks at the row.
 #[async_trait]
 pub trait Table: Send + Sync {
-    /// The row under `key`.
+    /// The row under `key`. A key that no row can have ([`Key::check`]) has none.
     async fn get(&self, key: &Key) -> Result<Option<Row>, TableError>;
 
     /// Writes the whole row, index entries included, if `condition` holds for what stands under
@@ -21,7 +21,8 @@ pub trait Table: Send + Sync {
     async fn put(&self, row: Row, condition: Condition) -> Result<(), TableError>;
 
     /// Removes the row and its index entries, if `condition` holds. Removing what is absent is
-    /// no error under [`Condition::Always`] and [`Condition::Absent`].
+    /// no error under [`Condition::Always`] and [`Condition::Absent`], and a
+    /// [`TableError::Conflict`] under [`Condition::Revision`].
     async fn delete(&self, key: &Key, condition: Condition) -> Result<(), TableError>;
 
     /// Rows of one partition in the order of their sort keys.
@@ -37,7 +38,8 @@ pub const PARTITION_BYTES_MAX: usize = 2_048;
 pub const SORT_BYTES_MAX: usize = 1_024;
 /// Largest row in bytes, see [`Row::bytes`]. Source: DynamoDB, item size.
 pub const ROW_BYTES_MAX: usize = 400 * 1024;
-/// A page of a query holds at most this many bytes of rows. Source: DynamoDB, Query.
+/// A page of a query holds at most this many bytes of rows, or of index entries (see
+/// [`IndexRow::bytes`]). Source: DynamoDB, Query.
 pub const PAGE_BYTES_MAX: usize = 1024 * 1024;
 
 /// Where a row stands. Compared and ordered as bytes; neither part is empty.
@@ -54,6 +56,34 @@ impl Key {
     pub fn new(partition: impl Into<Text>, sort: impl Into<Text>) -> Key {
         Key { partition: partition.into(), sort: sort.into() }
     }
+
+    /// Whether a row can stand here: from 1 to [`PARTITION_BYTES_MAX`] and from 1 to
+    /// [`SORT_BYTES_MAX`] bytes. Backends check it before they write.
+    pub fn check(&self) -> Result<(), TableError> {
+        part(self, "the partition key", &self.partition, PARTITION_BYTES_MAX)?;
+        part(self, "the sort key", &self.sort, SORT_BYTES_MAX)
+    }
+}
+
+fn part(key: &Key, what: &str, text: &str, max: usize) -> Result<(), TableError> {
+    match text.len() {
+        0 => Err(too_large(key, format!("{what} is empty"))),
+        bytes if bytes > max => {
+            Err(too_large(key, format!("{what} has {bytes} bytes, the most is {max}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn too_large(key: &Key, reason: String) -> TableError {
+    /// A key may be long, a message should not be.
+    const SHOWN_CHARS_MAX: usize = 200;
+    let key = key.to_string();
+    let shown = match key.char_indices().nth(SHOWN_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &key[..end]),
+        None => key,
+    };
+    TableError::TooLarge { key: shown, reason }
 }
 
 impl fmt::Display for Key {
@@ -91,6 +121,32 @@ impl Row {
         let indexes: usize = self.indexes.iter().map(|index| index.partition.len() + index.sort.len()).sum();
         let key = self.key.partition.len() + self.key.sort.len();
         key + self.summary.len() + self.body.len() + indexes + 64
+    }
+
+    /// Whether a table can hold the row: its key and its index keys are within their limits, no
+    /// index has two entries of it, and it has at most [`ROW_BYTES_MAX`] bytes. Backends check it
+    /// before they look at the condition.
+    pub fn check(&self) -> Result<(), TableError> {
+        self.key.check()?;
+        for (place, entry) in self.indexes.iter().enumerate() {
+            let index = entry.index;
+            part(&self.key, &format!("the partition key of index {index:?}"), &entry.partition, PARTITION_BYTES_MAX)?;
+            part(&self.key, &format!("the sort key of index {index:?}"), &entry.sort, SORT_BYTES_MAX)?;
+            if self.indexes[..place].iter().any(|earlier| earlier.index == index) {
+                return Err(too_large(&self.key, format!("it has two entries in index {index:?}, the most is one")));
+            }
+        }
+        match self.bytes() {
+            bytes if bytes > ROW_BYTES_MAX => {
+                Err(too_large(&self.key, format!("the row has {bytes} bytes, the most is {ROW_BYTES_MAX}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Its entry in an index, if it has one.
+    pub fn entry(&self, index: Index) -> Option<&IndexKey> {
+        self.indexes.iter().find(|entry| entry.index == index)
     }
 }
 
@@ -139,9 +195,9 @@ pub enum Order {
 pub struct Query {
     /// The partition.
     pub partition: Text,
-    /// Smallest sort key, inclusive.
+    /// Smallest sort key, inclusive; empty: from the first on.
     pub from: Text,
-    /// Largest sort key, inclusive.
+    /// Largest sort key, inclusive. One before `from` makes the range empty.
     pub to: Text,
     /// Direction.
     pub order: Order,
@@ -167,9 +223,9 @@ pub struct IndexQuery {
     pub index: Index,
     /// The partition of the index.
     pub partition: Text,
-    /// Smallest sort key, inclusive.
+    /// Smallest sort key, inclusive; empty: from the first on.
     pub from: Text,
-    /// Largest sort key, inclusive.
+    /// Largest sort key, inclusive. One before `from` makes the range empty.
     pub to: Text,
     /// Direction.
     pub order: Order,
@@ -199,6 +255,26 @@ pub struct IndexRow {
     pub summary: Bytes,
 }
 
+impl IndexRow {
+    /// The entry of `row` at `entry`, one of its index keys.
+    pub fn of(row: &Row, entry: &IndexKey) -> IndexRow {
+        IndexRow {
+            position: IndexPosition { sort: entry.sort.clone(), key: row.key.clone() },
+            revision: row.revision,
+            summary: row.summary.clone(),
+        }
+    }
+
+    /// What counts towards [`PAGE_BYTES_MAX`] in a partition of an index with a name of
+    /// `partition_bytes`: the keys of the entry and of its row, the summary, and 32 bytes for names
+    /// and numbers.
+    pub fn bytes(&self, partition_bytes: usize) -> usize {
+        let position = &self.position;
+        let key = position.key.partition.len() + position.key.sort.len();
+        partition_bytes + position.sort.len() + key + self.summary.len() + 32
+    }
+}
+
 /// Some entries of a range of an index.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IndexPage {
@@ -214,7 +290,8 @@ pub enum TableError {
     /// The condition did not hold; nothing was written. Read and decide again.
     #[error("the row was changed by another writer")]
     Conflict,
-    /// The row or its key breaks a limit; nothing was written, and trying again will not help.
+    /// The row or its key breaks a limit (see [`Row::check`]); nothing was written, and trying
+    /// again will not help.
     #[error("the row {key} does not fit: {reason}")]
     TooLarge {
         /// Where it was to stand.
