@@ -10,6 +10,7 @@
 //! Tests stand beside the code; the recorded definitions are run from the `tests` package.
 
 pub mod diagnostic;
+pub mod document;
 pub mod machine;
 mod parse;
 mod resource;
@@ -20,7 +21,7 @@ mod yaml;
 
 pub use diagnostic::{Code, Diagnostic, Severity, refusal};
 pub use parse::{
-    DIAGNOSTICS_MAX, Format, NESTING_MAX, Options, Parsed, SINGLE_STATE_NAME, parse, parse_state,
+    DIAGNOSTICS_MAX, Format, NESTING_MAX, Options, Parsed, SINGLE_STATE_NAME, parse, parse_state, parse_tree,
 };
 pub use resource::SdkAction;
 pub use substitute::Substitutions;

@@ -117,6 +117,19 @@ pub fn parse(source: &str, options: &Options) -> Parsed {
     context.finish()
 }
 
+/// Parses a definition that was read already, as a part of a larger text: spans are of that text.
+pub fn parse_tree(node: &Spanned, options: &Options) -> Parsed {
+    let mut context = Context::new(options);
+    match context.substituted(node.clone()) {
+        node if depth(&node) > NESTING_MAX => {
+            let message = format!("Document nesting depth exceeds the maximum allowed ({NESTING_MAX})");
+            context.report(Code::TooDeeplyNested, message, None, Some(node.span));
+        }
+        node => context.machine(&node, false),
+    }
+    context.finish()
+}
+
 /// Parses the definition of one state, as TestState takes it. The machine has that state under
 /// the name [`SINGLE_STATE_NAME`], and a Succeed state in place of every state that it leads to.
 pub fn parse_state(source: &str, options: &Options) -> Parsed {
@@ -230,7 +243,7 @@ impl<'o> Context<'o> {
         let read = if json {
             json::parse_spanned(source).map_err(Unreadable::Json)
         } else {
-            yaml::parse(source).map_err(Unreadable::Yaml)
+            yaml::parse(source, yaml::Tags::Refused).map_err(Unreadable::Yaml)
         };
         let node = match read {
             Ok(node) => node,
@@ -239,7 +252,11 @@ impl<'o> Context<'o> {
                 return None;
             }
         };
-        let Some(substitutions) = &self.options.substitutions else { return Some(node) };
+        Some(self.substituted(node))
+    }
+
+    fn substituted(&mut self, node: Spanned) -> Spanned {
+        let Some(substitutions) = &self.options.substitutions else { return node };
         let (node, unresolved) = substitute::apply(node, substitutions);
         for finding in unresolved {
             self.report(Code::SchemaValidationFailed, finding.message, None, Some(finding.span));
@@ -247,7 +264,7 @@ impl<'o> Context<'o> {
                 last.location = Some(finding.location.into());
             }
         }
-        Some(node)
+        node
     }
 
     fn unreadable(&mut self, unreadable: Unreadable) {
@@ -326,7 +343,7 @@ impl<'o> Context<'o> {
 
 /// Where brackets outside of strings are nested deeper than [`NESTING_MAX`]. Asked before the
 /// text is parsed, for a parser recurses too.
-fn too_deep(source: &str) -> Option<usize> {
+pub(crate) fn too_deep(source: &str) -> Option<usize> {
     let mut depth: usize = 0;
     let mut in_string = false;
     let mut escaped = false;
@@ -347,6 +364,23 @@ fn too_deep(source: &str) -> Option<usize> {
         }
     }
     None
+}
+
+/// Levels of nodes. Walked by hand: nobody has bounded them yet.
+fn depth(node: &Spanned) -> usize {
+    let mut deepest = 0;
+    let mut waiting = vec![(node, 1)];
+    while let Some((node, depth)) = waiting.pop() {
+        deepest = deepest.max(depth);
+        match &node.kind {
+            SpannedKind::Array(items) => waiting.extend(items.iter().map(|item| (item, depth + 1))),
+            SpannedKind::Object(members) => {
+                waiting.extend(members.iter().map(|member| (&member.value, depth + 1)));
+            }
+            _ => {}
+        }
+    }
+    deepest
 }
 
 /// Why a text is not a tree.

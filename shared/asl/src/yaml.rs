@@ -1,7 +1,8 @@
 //! YAML 1.2 with the core schema, as the same tree that JSON gives.
 //!
-//! `yes`, `on` and timestamps are strings; keys are strings as written. Tags (and so the short
-//! forms of CloudFormation's functions) and several documents in one text are refused.
+//! `yes`, `on` and timestamps are strings; keys are strings as written. Several documents in one
+//! text are refused, and so are tags, but for the short forms of CloudFormation's functions in a
+//! template.
 
 use std::collections::HashMap;
 
@@ -23,10 +24,21 @@ pub(crate) struct YamlError {
     pub(crate) offset: usize,
 }
 
+/// What a tag means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tags {
+    /// Nothing: it is refused.
+    Refused,
+    /// `!Sub x` is `{"Fn::Sub": x}`, `!Ref x` is `{"Ref": x}`, `!GetAtt a.b` is
+    /// `{"Fn::GetAtt": ["a", "b"]}`.
+    Functions,
+}
+
 /// Parses one document.
-pub(crate) fn parse(text: &str) -> Result<Spanned, YamlError> {
+pub(crate) fn parse(text: &str, tags: Tags) -> Result<Spanned, YamlError> {
     let mut reader = Reader {
         text,
+        tags,
         parser: Parser::new_from_str(text),
         offsets: Offsets { text, index: 0, byte: 0 },
         anchors: HashMap::new(),
@@ -37,6 +49,7 @@ pub(crate) fn parse(text: &str) -> Result<Spanned, YamlError> {
 
 struct Reader<'t> {
     text: &'t str,
+    tags: Tags,
     parser: Parser<'t, StrInput<'t>>,
     offsets: Offsets<'t>,
     /// Anchored nodes with their number of nodes and their depth.
@@ -56,6 +69,8 @@ struct Open {
     anchor: usize,
     size: Size,
     items: Items,
+    /// The function that it is the argument of.
+    function: Option<Text>,
 }
 
 enum Items {
@@ -82,13 +97,13 @@ impl<'t> Reader<'t> {
                     return Err(self.error("only one document is expected", start));
                 }
                 Event::SequenceStart(anchor, tag) => {
-                    self.refuse_tag(tag.as_deref().map(ToString::to_string), start)?;
-                    self.open(&mut open, start, anchor, Items::Sequence(Vec::new()))?;
+                    let function = self.function(tag.as_deref().map(ToString::to_string), start)?;
+                    self.open(&mut open, start, anchor, Items::Sequence(Vec::new()), function)?;
                     continue;
                 }
                 Event::MappingStart(anchor, tag) => {
-                    self.refuse_tag(tag.as_deref().map(ToString::to_string), start)?;
-                    self.open(&mut open, start, anchor, Items::Mapping(Vec::new(), None))?;
+                    let function = self.function(tag.as_deref().map(ToString::to_string), start)?;
+                    self.open(&mut open, start, anchor, Items::Mapping(Vec::new(), None), function)?;
                     continue;
                 }
                 Event::SequenceEnd | Event::MappingEnd => {
@@ -101,7 +116,11 @@ impl<'t> Reader<'t> {
                         Items::Sequence(items) => SpannedKind::Array(items),
                         Items::Mapping(members, _) => SpannedKind::Object(members),
                     };
-                    (Spanned { span, kind }, closed.anchor, closed.size)
+                    let node = Spanned { span, kind };
+                    match closed.function {
+                        None => (node, closed.anchor, closed.size),
+                        Some(function) => (called(function, node), closed.anchor, closed.size.nested()),
+                    }
                 }
                 Event::Scalar(value, style, anchor, tag) => {
                     let end = self.offsets.byte_of(&span.end).max(start);
@@ -113,12 +132,18 @@ impl<'t> Reader<'t> {
                         continue;
                     }
                     let plain = style == ScalarStyle::Plain && tag.is_none();
-                    if tag.as_deref() != Some("tag:yaml.org,2002:!str") {
-                        self.refuse_tag(tag, start)?;
-                    }
+                    let function = match tag.as_deref() {
+                        Some("tag:yaml.org,2002:!str") => None,
+                        _ => self.function(tag, start)?,
+                    };
                     let kind =
                         if plain { core_schema(&value) } else { SpannedKind::String(Text::new(&value)) };
-                    (Spanned { span, kind }, anchor, Size { nodes: 1, depth: 1 })
+                    let (node, size) = (Spanned { span, kind }, Size { nodes: 1, depth: 1 });
+                    match function {
+                        None => (node, anchor, size),
+                        Some(_) if open.len() + 2 > NESTING_MAX => return Err(self.too_deep(start)),
+                        Some(function) => (called(function, node), anchor, size.nested()),
+                    }
                 }
                 Event::Alias(id) => {
                     let Some((node, size)) = self.anchors.get(&id) else {
@@ -171,19 +196,33 @@ impl<'t> Reader<'t> {
         start: usize,
         anchor: usize,
         items: Items,
+        function: Option<Text>,
     ) -> Result<(), YamlError> {
         if let Some(Open { items: Items::Mapping(_, None), .. }) = open.last() {
             return Err(self.error("a key must be a plain text", start));
         }
-        if open.len() >= NESTING_MAX {
+        // A function is one more level, which the stack does not count: half of the levels are left for them.
+        let levels = if self.tags == Tags::Functions { NESTING_MAX / 2 } else { NESTING_MAX };
+        if open.len() >= levels {
             return Err(self.too_deep(start));
         }
-        open.push(Open { start, anchor, size: Size { nodes: 1, depth: 1 }, items });
+        open.push(Open { start, anchor, size: Size { nodes: 1, depth: 1 }, items, function });
         Ok(())
     }
 
     fn too_deep(&self, offset: usize) -> YamlError {
         self.error(&format!("nodes are nested more than {NESTING_MAX} levels deep"), offset)
+    }
+
+    /// The long name of the function that a tag calls.
+    fn function(&self, tag: Option<String>, offset: usize) -> Result<Option<Text>, YamlError> {
+        let name = tag.as_deref().and_then(|tag| tag.strip_prefix('!'));
+        let name = name.filter(|name| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric()));
+        match (self.tags, name) {
+            (Tags::Functions, Some(name @ ("Ref" | "Condition"))) => Ok(Some(Text::new(name))),
+            (Tags::Functions, Some(name)) => Ok(Some(Text::from(format!("Fn::{name}")))),
+            _ => self.refuse_tag(tag, offset).map(|()| None),
+        }
     }
 
     fn refuse_tag(&self, tag: Option<String>, offset: usize) -> Result<(), YamlError> {
@@ -198,6 +237,28 @@ impl<'t> Reader<'t> {
         let location = format!("[Source: line: {line}, column: {column}]");
         YamlError { message: format!("Invalid YAML: {message}\n at {location}"), location, offset }
     }
+}
+
+impl Size {
+    /// As the argument of a function: the object, and for `GetAtt` an array within it.
+    fn nested(self) -> Size {
+        Size { nodes: self.nodes.saturating_add(2), depth: self.depth + 2 }
+    }
+}
+
+/// `{function: argument}`. Source: CloudFormation, intrinsic function reference.
+fn called(function: Text, argument: Spanned) -> Spanned {
+    let span = argument.span;
+    let argument = match argument.kind {
+        SpannedKind::String(text) if function == "Fn::GetAtt" => {
+            let parts = text.split_once('.').map_or(vec![text.as_str()], |(name, rest)| vec![name, rest]);
+            let part = |part: &str| Spanned { span, kind: SpannedKind::String(Text::new(part)) };
+            Spanned { span, kind: SpannedKind::Array(parts.into_iter().map(part).collect()) }
+        }
+        kind => Spanned { span, kind },
+    };
+    let member = SpannedMember { name: function, name_span: span, value: argument };
+    Spanned { span, kind: SpannedKind::Object(vec![member]) }
 }
 
 /// Byte offsets of markers, which count characters. They mostly grow: a step back starts over
@@ -281,12 +342,12 @@ mod tests {
     use super::*;
 
     fn check(yaml: &str, json: &str) {
-        let node = parse(yaml).unwrap_or_else(|error| panic!("{yaml}: {}", error.message));
+        let node = parse(yaml, Tags::Refused).unwrap_or_else(|error| panic!("{yaml}: {}", error.message));
         assert_eq!(node.to_value(), model::json::parse(json).unwrap(), "{yaml}");
     }
 
     fn refused(yaml: &str) -> String {
-        parse(yaml).err().unwrap_or_else(|| panic!("{yaml}")).message
+        parse(yaml, Tags::Refused).err().unwrap_or_else(|| panic!("{yaml}")).message
     }
 
     #[test]
@@ -317,7 +378,9 @@ mod tests {
     #[test]
     fn spans_are_bytes() {
         let text = "é: ü\nname: {inner: value}\n";
-        let SpannedKind::Object(members) = parse(text).ok().unwrap().kind else { panic!("a mapping") };
+        let SpannedKind::Object(members) = parse(text, Tags::Refused).ok().unwrap().kind else {
+            panic!("a mapping")
+        };
         let cut = |span: Span| &text[span.start..span.end];
         assert_eq!((cut(members[0].name_span), cut(members[0].value.span)), ("é", "ü"));
         assert_eq!(cut(members[1].value.span), "{inner: value}");
@@ -357,7 +420,9 @@ mod tests {
     #[test]
     fn a_block_ends_with_its_last_line() {
         let yaml = "a:\n  b: 1\n  c: [2]\n\nd: 3\n";
-        let Ok(Spanned { kind: SpannedKind::Object(members), .. }) = parse(yaml) else { panic!("an object") };
+        let Ok(Spanned { kind: SpannedKind::Object(members), .. }) = parse(yaml, Tags::Refused) else {
+            panic!("an object")
+        };
         let text = |member: &SpannedMember| &yaml[member.value.span.start..member.value.span.end];
         assert_eq!(text(&members[0]), "b: 1\n  c: [2]");
         assert_eq!(text(&members[1]), "3");
