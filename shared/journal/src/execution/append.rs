@@ -1,0 +1,245 @@
+//! The one conditional put that everything rests on.
+
+use bytes::Bytes;
+use model::arn::ExecutionArn;
+use model::error::Failure;
+use model::history::{Event, HistoryEvent};
+use model::json::Text;
+use model::timestamp::Timestamp;
+use ports::{Condition, Row, TableError};
+
+use super::meta::{self, Meta};
+use super::record::{Ending, HistoryPayloads, Record, Writer};
+use super::{Executions, code, key};
+use crate::payload::{self, Known};
+use crate::store::StoreError;
+
+/// How often a put whose outcome is unknown, and that is not there, is tried again at once.
+const ATTEMPTS: usize = 3;
+
+/// Why a record was not appended.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// Another record stands in its place: load again and step again.
+    #[error("another writer appended record {seq} first")]
+    Conflict {
+        /// The place.
+        seq: u64,
+    },
+    /// It was not appended, or it is unknown whether it was. Appending the same record again,
+    /// with the same writer, is safe.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A record that stands.
+#[derive(Clone, Debug, Default)]
+pub struct Appended {
+    /// Its row when it has an entry among the wake-ups, for [`Executions::unpark`].
+    pub parked: Option<Row>,
+}
+
+impl Executions {
+    /// Appends record 0 with META, unless the execution exists. An execution that has ended in
+    /// its first step is complete with that.
+    pub async fn create(
+        &self,
+        meta: &Meta,
+        mut record: Record,
+        wake_at: Option<Timestamp>,
+        mut blobs: Vec<(Text, Bytes)>,
+        known: &mut Known,
+    ) -> Result<Appended, AppendError> {
+        let partition = self.partition(&ExecutionArn::parse(&meta.execution.arn).map_err(|error| {
+            StoreError::Refused(format!("an execution without a proper ARN: {error}"))
+        })?)?;
+        let mut meta = meta.clone();
+        meta.ending = record.ending();
+        let config = &self.store.config;
+        let scope = key::blob_scope(&partition);
+        let outlined = payload::outline(&mut meta, &scope, config.payload_bytes_inline_max, known);
+        blobs.extend(outlined.blobs);
+        let body = self.body(&partition, &mut record, &mut blobs, known);
+        let due = match &meta.ending {
+            Some(ending) => Some(self.gone_at(&partition, ending)),
+            None => wake_at.map(|at| key::due(config, "wake", &partition, at)),
+        };
+        let row = meta::row(config, &partition, &meta, &body, 0, due);
+        self.put_record(row, &record, &blobs, wake_at.is_some() && meta.ending.is_none()).await
+    }
+
+    /// Appends a record behind the newest one. Its history is stored with it; `blobs` are what
+    /// its state refers to. `wake_at` enters the execution among the wake-ups.
+    pub async fn append(
+        &self,
+        execution: &ExecutionArn,
+        mut record: Record,
+        wake_at: Option<Timestamp>,
+        mut blobs: Vec<(Text, Bytes)>,
+        known: &mut Known,
+    ) -> Result<Appended, AppendError> {
+        let partition = self.partition(execution)?;
+        let config = &self.store.config;
+        let body = self.body(&partition, &mut record, &mut blobs, known);
+        let mut row = Row::new(key::record(&partition, record.seq), 0, body);
+        row.indexes = wake_at.map(|at| key::due(config, "wake", &partition, at)).into_iter().collect();
+        self.put_record(row, &record, &blobs, wake_at.is_some()).await
+    }
+
+    async fn put_record(
+        &self,
+        row: Row,
+        record: &Record,
+        blobs: &[(Text, Bytes)],
+        parked: bool,
+    ) -> Result<Appended, AppendError> {
+        payload::write(&self.store, blobs).await?;
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let unknown = match self.store.table.put(row.clone(), Condition::Absent).await {
+                Ok(()) => return Ok(Appended { parked: parked.then_some(row) }),
+                Err(TableError::Conflict) => None,
+                Err(error @ TableError::Unknown(_)) => Some(error),
+                Err(error) => return Err(StoreError::from(error).into()),
+            };
+            // What stands there may be this very record: a put can apply and still report that it
+            // did not.
+            match self.store.table.get(&row.key).await.map_err(StoreError::from)? {
+                Some(found) if self.writer_of(&found).await? == record.writer => {
+                    return Ok(Appended { parked: parked.then_some(found) });
+                }
+                Some(_) => return Err(AppendError::Conflict { seq: record.seq }),
+                None => match unknown {
+                    Some(error) if attempts == ATTEMPTS => return Err(StoreError::from(error).into()),
+                    // It vanished, which only the end of a retention does.
+                    None if attempts == ATTEMPTS => {
+                        return Err(AppendError::Conflict { seq: record.seq });
+                    }
+                    _ => {}
+                },
+            }
+        }
+    }
+
+    async fn writer_of(&self, row: &Row) -> Result<super::Writer, StoreError> {
+        let bytes = match key::seq(&row.key) {
+            Some(0) => meta::split_row(&row.body)?.1,
+            _ => row.body.clone(),
+        };
+        Ok(self.head_of(&bytes)?.writer)
+    }
+
+    /// The bytes of a record's row, large payloads outlined. A record that is large all the same
+    /// goes to the blobs whole; its key has the writer in it, since two writers of one place must
+    /// not overwrite each other.
+    fn body(
+        &self,
+        partition: &Text,
+        record: &mut Record,
+        blobs: &mut Vec<(Text, Bytes)>,
+        known: &mut Known,
+    ) -> Bytes {
+        let config = &self.store.config;
+        let scope = key::blob_scope(partition);
+        let mut payloads = HistoryPayloads(&mut record.history);
+        let outlined = payload::outline(&mut payloads, &scope, config.payload_bytes_inline_max, known);
+        blobs.extend(outlined.blobs);
+        let body = record.encode(config.compress_bytes_min);
+        if body.len() <= config.record_bytes_inline_max {
+            return body;
+        }
+        let blob = Text::from(format!("{scope}r{}-{:016x}", record.seq, record.writer.0));
+        let row = code::reference(&record.head(), &blob);
+        blobs.push((blob, body));
+        row
+    }
+
+    /// Fails an execution whose newest record cannot be used, without reading its state.
+    pub async fn fail_unread(
+        &self,
+        execution: &ExecutionArn,
+        failure: &Failure,
+        writer: Writer,
+        now: Timestamp,
+    ) -> Result<(), AppendError> {
+        let partition = self.partition(execution)?;
+        let Some(row) = self.rows(&partition, None, 1).await?.pop() else { return Ok(()) };
+        let seq = key::seq(&row.key).unwrap_or(0);
+        let body = match seq {
+            0 => meta::split_row(&row.body)?.1,
+            _ => row.body,
+        };
+        let head = self.head_of(&body)?;
+        let last_event_id = head.last_event_id + 1;
+        let event = HistoryEvent {
+            id: last_event_id,
+            previous_event_id: head.last_event_id,
+            timestamp: now,
+            event: Event::ExecutionFailed(failure.clone()),
+        };
+        let record = Record {
+            seq: seq + 1,
+            writer,
+            owner: None,
+            at: now,
+            last_event_id,
+            history: vec![event],
+            steps: Bytes::new(),
+            state: None,
+        };
+        self.append(execution, record, None, Vec::new(), &mut Known::default()).await.map(|_| ())
+    }
+
+    /// Writes into META how the execution ended, unless it stands there already; says whether it
+    /// was written.
+    pub async fn close(&self, execution: &ExecutionArn, ending: &Ending) -> Result<bool, StoreError> {
+        let partition = self.partition(execution)?;
+        let config = &self.store.config;
+        loop {
+            let Some(row) = self.store.table.get(&key::record(&partition, 0)).await? else {
+                return Err(StoreError::Damaged(format!("the first record of {execution} is missing")));
+            };
+            let (mut meta, record) = meta::split_row(&row.body)?;
+            if meta.ending.is_some() {
+                return Ok(false);
+            }
+            let mut written = Meta { ending: Some(ending.clone()), input: model::json::Value::Null, ..meta.clone() };
+            // The input is as it is stored; only the output has yet to be.
+            let scope = key::blob_scope(&partition);
+            let outlined = payload::outline(
+                &mut written,
+                &scope,
+                config.payload_bytes_inline_max,
+                &mut Known::default(),
+            );
+            std::mem::swap(&mut written.input, &mut meta.input);
+            payload::write(&self.store, &outlined.blobs).await?;
+            let gone = self.gone_at(&partition, ending);
+            let row =
+                meta::row(config, &partition, &written, &record, row.revision.wrapping_add(1), Some(gone));
+            let before = row.revision.wrapping_sub(1);
+            match self.store.table.put(row, Condition::Revision(before)).await {
+                Ok(()) => return Ok(true),
+                // Read again: either way the row says what happened.
+                Err(TableError::Conflict | TableError::Unknown(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn gone_at(&self, partition: &Text, ending: &Ending) -> ports::IndexKey {
+        let config = &self.store.config;
+        key::due(config, "gone", partition, ending.at.plus_millis(config.records_retention_millis))
+    }
+
+    /// What the keys of an execution's blobs begin with.
+    pub fn blob_scope(&self, execution: &ExecutionArn) -> Result<String, StoreError> {
+        Ok(key::blob_scope(&self.partition(execution)?))
+    }
+
+    pub(super) fn partition(&self, execution: &ExecutionArn) -> Result<Text, StoreError> {
+        key::partition(&self.store.config.home, execution)
+            .ok_or_else(|| StoreError::Refused(format!("{execution} cannot be stored here")))
+    }
+}

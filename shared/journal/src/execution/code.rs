@@ -1,0 +1,166 @@
+//! The bytes of a record.
+//!
+//! ```text
+//! format | flags | body                              flags: 1 compressed, 2 in the blobs
+//! body = len head | head | len history | history | len steps | steps | state
+//! ```
+//!
+//! Lengths are four bytes, little-endian. Head and history are MessagePack, structs as arrays.
+
+use bytes::{BufMut as _, Bytes, BytesMut};
+use model::history::HistoryEvent;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::store::{FORMAT, StoreError};
+
+const COMPRESSED: u8 = 1;
+const IN_BLOBS: u8 = 2;
+/// No record is larger, compressed or not: a bound for what damaged bytes can ask for.
+const BODY_BYTES_MAX: usize = 1 << 30;
+/// The fastest level that beats the store's own compression.
+const LEVEL: i32 = 1;
+
+pub(super) fn encode<H: Serialize>(
+    head: &H,
+    history: &[HistoryEvent],
+    steps: &[u8],
+    state: &[u8],
+    compress_bytes_min: usize,
+) -> Bytes {
+    let mut out = BytesMut::with_capacity(512 + steps.len() + state.len());
+    out.put_slice(&[FORMAT, 0]);
+    segment(&mut out, |out| rmp_serde::encode::write(out, head));
+    segment(&mut out, |out| rmp_serde::encode::write(out, history));
+    segment(&mut out, |out| {
+        out.extend_from_slice(steps);
+        Ok(())
+    });
+    out.put_slice(state);
+    if out.len() - 2 < compress_bytes_min {
+        return out.freeze();
+    }
+    match zstd::bulk::compress(&out[2..], LEVEL) {
+        Ok(compressed) if compressed.len() + 4 < out.len() - 2 => {
+            let length = u32::try_from(out.len() - 2).expect("records are bounded by the limits on a step");
+            let mut smaller = BytesMut::with_capacity(6 + compressed.len());
+            smaller.put_slice(&[FORMAT, COMPRESSED]);
+            smaller.put_u32_le(length);
+            smaller.put_slice(&compressed);
+            smaller.freeze()
+        }
+        // Not worth it, or not possible: what stands is right as it is.
+        _ => out.freeze(),
+    }
+}
+
+fn segment(
+    out: &mut BytesMut,
+    write: impl FnOnce(&mut Vec<u8>) -> Result<(), rmp_serde::encode::Error>,
+) {
+    let mut bytes = Vec::new();
+    write(&mut bytes).expect("a record holds only what MessagePack can write");
+    out.put_u32_le(u32::try_from(bytes.len()).expect("records are bounded by the limits on a step"));
+    out.put_slice(&bytes);
+}
+
+/// MessagePack with structs as arrays.
+pub(super) fn pack<T: Serialize>(value: &T) -> Vec<u8> {
+    rmp_serde::to_vec(value).expect("what is stored holds only what MessagePack can write")
+}
+
+/// The opposite of [`pack`].
+pub(super) fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
+    rmp_serde::from_slice(bytes).map_err(|error| StoreError::Damaged(error.to_string()))
+}
+
+/// What a row holds in place of a record that has gone to the blobs under `key`.
+pub(super) fn reference(head: &impl Serialize, key: &str) -> Bytes {
+    let mut out = BytesMut::new();
+    out.put_slice(&[FORMAT, IN_BLOBS]);
+    segment(&mut out, |out| rmp_serde::encode::write(out, head));
+    out.put_slice(key.as_bytes());
+    out.freeze()
+}
+
+/// The key of the blob that a row refers to, if it does.
+pub(super) fn referred(bytes: &[u8]) -> Result<Option<&str>, StoreError> {
+    match bytes {
+        [FORMAT, flags, rest @ ..] if flags & IN_BLOBS != 0 => {
+            let (_, key) = take(rest)?;
+            std::str::from_utf8(key).map(Some).map_err(|error| StoreError::Damaged(error.to_string()))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// A record taken apart, its parts not yet read.
+pub(super) struct Segments {
+    body: Bytes,
+    head: (usize, usize),
+    history: (usize, usize),
+    steps: (usize, usize),
+}
+
+impl Segments {
+    pub fn split(bytes: &[u8]) -> Result<Segments, StoreError> {
+        let body = match bytes {
+            [FORMAT, flags, rest @ ..] if flags & COMPRESSED != 0 => {
+                let (length, compressed) = rest.split_at_checked(4).ok_or_else(short)?;
+                let length = le(length);
+                if length > BODY_BYTES_MAX {
+                    return Err(StoreError::Damaged(format!("a record says that it has {length} bytes")));
+                }
+                zstd::bulk::decompress(compressed, length)
+                    .map_err(|error| StoreError::Damaged(format!("a record cannot be decompressed: {error}")))?
+                    .into()
+            }
+            [FORMAT, _, rest @ ..] => Bytes::copy_from_slice(rest),
+            [found, ..] => {
+                return Err(StoreError::Damaged(format!(
+                    "a record has format {found}, this version reads format {FORMAT}"
+                )));
+            }
+            [] => return Err(short()),
+        };
+        let mut at = 0;
+        let mut next = || {
+            let (segment, _) = take(&body[at..])?;
+            let place = (at + 4, at + 4 + segment.len());
+            at = place.1;
+            Ok::<_, StoreError>(place)
+        };
+        let (head, history, steps) = (next()?, next()?, next()?);
+        Ok(Segments { body, head, history, steps })
+    }
+
+    pub fn head<H: DeserializeOwned>(&self) -> Result<H, StoreError> {
+        unpack(&self.body[self.head.0..self.head.1])
+    }
+
+    pub fn history(&self) -> Result<Vec<HistoryEvent>, StoreError> {
+        unpack(&self.body[self.history.0..self.history.1])
+    }
+
+    pub fn steps(&self) -> Bytes {
+        self.body.slice(self.steps.0..self.steps.1)
+    }
+
+    pub fn state(&self) -> Bytes {
+        self.body.slice(self.steps.1..)
+    }
+}
+
+/// A segment with its length in front, and what follows it.
+pub(super) fn take(bytes: &[u8]) -> Result<(&[u8], &[u8]), StoreError> {
+    let (length, rest) = bytes.split_at_checked(4).ok_or_else(short)?;
+    rest.split_at_checked(le(length)).ok_or_else(short)
+}
+
+fn le(bytes: &[u8]) -> usize {
+    bytes.iter().rev().fold(0, |length, byte| (length << 8) | usize::from(*byte))
+}
+
+fn short() -> StoreError {
+    StoreError::Damaged("a record is cut short".to_owned())
+}

@@ -1,0 +1,175 @@
+//! The executions of a state machine, newest first.
+
+use model::arn::{ExecutionArn, StateMachineArn};
+use model::json::Text;
+use model::status::ExecutionStatus;
+use model::timestamp::Timestamp;
+use ports::{Index, IndexPosition, IndexQuery, IndexRow, Order};
+use serde::{Deserialize, Serialize};
+
+use super::meta::Meta;
+use super::{Executions, code, key};
+use crate::store::StoreError;
+
+/// Which executions are wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListQuery {
+    /// Of which state machine, or of which Map state of it.
+    pub state_machine: StateMachineArn,
+    /// With which status; all when absent.
+    pub status: Option<ExecutionStatus>,
+    /// Go on behind this one: the last one seen.
+    pub after: Option<ListPosition>,
+    /// Most executions of the page, from 1.
+    pub limit: usize,
+}
+
+/// The place of an execution in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListPosition {
+    /// When it started.
+    pub started_at: Timestamp,
+    /// Its name.
+    pub name: Text,
+}
+
+/// Some executions.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListPage {
+    /// Newest first.
+    pub rows: Vec<Listing>,
+    /// There are more behind the last.
+    pub more: bool,
+}
+
+/// An execution in a list. The list may lag behind the execution for a moment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listing {
+    /// Its ARN.
+    pub arn: ExecutionArn,
+    /// Its name.
+    pub name: Text,
+    /// Where it stands.
+    pub status: ExecutionStatus,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub stopped_at: Option<Timestamp>,
+    /// ARN of the version that was started, if one was.
+    pub version_arn: Option<Text>,
+    /// ARN of the alias that was started, if one was.
+    pub alias_arn: Option<Text>,
+    /// How often it was redriven.
+    pub redrive_count: u32,
+    /// When it was redriven last.
+    pub redriven_at: Option<Timestamp>,
+}
+
+/// What the entry of a list carries beside its key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Summary {
+    status: ExecutionStatus,
+    stopped_at: Option<Timestamp>,
+    /// What follows `…:stateMachine:<name>:` in the ARNs of version and alias.
+    version: Option<Text>,
+    alias: Option<Text>,
+    redrive_count: u32,
+    redriven_at: Option<Timestamp>,
+}
+
+impl Summary {
+    pub fn of(meta: &Meta) -> Summary {
+        let qualifier = |arn: &Option<Text>| {
+            arn.as_ref().and_then(|arn| arn.rsplit(':').next()).map(Text::from)
+        };
+        Summary {
+            status: meta.status(),
+            stopped_at: meta.ending.as_ref().map(|ending| ending.at),
+            version: qualifier(&meta.execution.state_machine_version_arn),
+            alias: qualifier(&meta.execution.state_machine_alias_arn),
+            redrive_count: meta.redrive_count,
+            redriven_at: meta.redriven_at,
+        }
+    }
+}
+
+impl Executions {
+    /// Executions of a state machine, newest first; those with the same start by name, last first.
+    pub async fn list(&self, query: &ListQuery) -> Result<ListPage, StoreError> {
+        let mut page = ListPage::default();
+        let Some(name) = key::list_name(&query.state_machine) else { return Ok(page) };
+        let statuses = match &query.status {
+            Some(status) => std::slice::from_ref(status),
+            None => ExecutionStatus::ALL,
+        };
+        let after = query.after.as_ref().map(|after| IndexPosition {
+            sort: format!("{}/{}", key::time(after.started_at), after.name).into(),
+            key: key::record(&format!("x/{name}:{}", after.name).into(), 0),
+        });
+        let mut rows: Vec<IndexRow> = Vec::new();
+        let mut cut = false;
+        for status in statuses {
+            for shard in 0..self.store.config.listing_shards.max(1) {
+                let entries = self.entries(key::list(&name, *status, shard), after.clone(), query.limit).await?;
+                cut |= entries.1;
+                rows.extend(entries.0);
+            }
+        }
+        rows.sort_by(|a, b| b.position.cmp(&a.position));
+        page.more = cut || rows.len() > query.limit;
+        rows.truncate(query.limit);
+        for row in rows {
+            page.rows.push(self.listing(&row, &query.state_machine)?);
+        }
+        Ok(page)
+    }
+
+    /// Up to `limit` entries of one partition, and whether there are more.
+    async fn entries(
+        &self,
+        partition: Text,
+        mut after: Option<IndexPosition>,
+        limit: usize,
+    ) -> Result<(Vec<IndexRow>, bool), StoreError> {
+        let mut rows = Vec::new();
+        loop {
+            let page = IndexQuery {
+                index: Index::First,
+                partition: partition.clone(),
+                from: key::FIRST.into(),
+                to: key::LAST.into(),
+                order: Order::Descending,
+                after,
+                limit: limit - rows.len(),
+            };
+            let page = self.store.table.query_index(&page).await?;
+            rows.extend(page.rows);
+            if !page.more || rows.len() >= limit {
+                return Ok((rows, page.more));
+            }
+            after = rows.last().map(|row| row.position.clone());
+        }
+    }
+
+    fn listing(&self, row: &IndexRow, state_machine: &StateMachineArn) -> Result<Listing, StoreError> {
+        let partition = &row.position.key.partition;
+        let damaged = || StoreError::Damaged(format!("the list has an entry {} of no execution", row.position.key));
+        let arn = key::execution(&self.store.config.home, partition).ok_or_else(damaged)?;
+        let started_at = key::time_of(&row.position.sort).ok_or_else(damaged)?;
+        let summary: Summary = code::unpack(&row.summary)?;
+        let qualified = |qualifier: Option<Text>| {
+            qualifier.map(|qualifier| Text::from(format!("{}:{qualifier}", state_machine.as_str())))
+        };
+        Ok(Listing {
+            name: arn.name(),
+            arn,
+            status: summary.status,
+            started_at,
+            stopped_at: summary.stopped_at,
+            version_arn: qualified(summary.version),
+            alias_arn: qualified(summary.alias),
+            redrive_count: summary.redrive_count,
+            redriven_at: summary.redriven_at,
+        })
+    }
+}

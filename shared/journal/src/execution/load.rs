@@ -1,0 +1,126 @@
+//! Reading what a driver goes on from.
+
+use bytes::Bytes;
+use model::arn::ExecutionArn;
+use model::json::Text;
+use ports::{Order, Query, Row};
+
+use super::code::{self, Segments};
+use super::meta::{self, Meta};
+use super::record::{Ending, Head, Record};
+use super::{Executions, key};
+use crate::payload;
+use crate::store::StoreError;
+
+/// Where an execution stands.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// Who it is.
+    pub meta: Meta,
+    /// The newest record.
+    pub seq: u64,
+    /// How it ended, if it has.
+    pub ending: Option<Ending>,
+    /// The newest record with a state, and those behind it. Of an execution that has ended, the
+    /// last record may be all, with a state or without.
+    pub records: Vec<Record>,
+    /// The row of the newest record when it has an entry among the wake-ups.
+    pub parked: Option<Row>,
+}
+
+/// Records read at once when the newest has no state.
+const BACKWARDS: usize = 16;
+
+impl Executions {
+    /// The tail of an execution; none when it does not exist.
+    pub async fn load(&self, execution: &ExecutionArn) -> Result<Option<Loaded>, StoreError> {
+        let Some(partition) = key::partition(&self.store.config.home, execution) else { return Ok(None) };
+        let Some(newest) = self.rows(&partition, None, 1).await?.pop() else { return Ok(None) };
+        let parked = newest.indexes.iter().any(|index| index.partition.starts_with("wake/"));
+        let parked = parked.then(|| newest.clone());
+        let mut rows = vec![newest];
+        let mut records = Vec::new();
+        let mut first = None;
+        loop {
+            for row in rows {
+                let record = match key::seq(&row.key) {
+                    Some(0) => {
+                        let (found, record) = meta::split_row(&row.body)?;
+                        first = Some(found);
+                        self.record_of(&record).await?
+                    }
+                    _ => self.record_of(&row.body).await?,
+                };
+                let complete = record.state.is_some() || record.ending().is_some();
+                records.push(record);
+                if complete {
+                    records.reverse();
+                    let (seq, ending) = records.last().map_or((0, None), |last| (last.seq, last.ending()));
+                    let mut meta = match first {
+                        Some(meta) => meta,
+                        None => self.meta(&partition).await?,
+                    };
+                    payload::inline(&self.store, &mut meta).await?;
+                    return Ok(Some(Loaded { meta, seq, ending, records, parked }));
+                }
+            }
+            let last = records.last().map(|record: &Record| record.seq);
+            rows = self.rows(&partition, last, BACKWARDS).await?;
+            if rows.is_empty() {
+                return Err(StoreError::Damaged(format!("{execution} has no record with a state")));
+            }
+        }
+    }
+
+    /// The newest record of a partition without what only drivers need.
+    pub(super) async fn newest(&self, partition: &Text) -> Result<Option<Record>, StoreError> {
+        match self.rows(partition, None, 1).await?.pop() {
+            Some(row) if key::seq(&row.key) != Some(0) => self.record_of(&row.body).await.map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// Rows of records, newest first, those before `before` only.
+    pub(super) async fn rows(
+        &self,
+        partition: &Text,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Row>, StoreError> {
+        let query = Query {
+            partition: partition.clone(),
+            from: key::RECORDS.into(),
+            to: key::RECORDS_END.into(),
+            order: Order::Descending,
+            after: before.map(|seq| key::record(partition, seq).sort),
+            limit,
+        };
+        Ok(self.store.table.query(&query).await?.rows)
+    }
+
+    async fn meta(&self, partition: &Text) -> Result<Meta, StoreError> {
+        match self.store.table.get(&key::record(partition, 0)).await? {
+            Some(row) => Ok(meta::split_row(&row.body)?.0),
+            None => Err(StoreError::Damaged(format!("the first record of {partition} is missing"))),
+        }
+    }
+
+    /// A record from its row, or from the blob that the row refers to.
+    pub(super) async fn record_of(&self, bytes: &Bytes) -> Result<Record, StoreError> {
+        match code::referred(bytes)? {
+            None => Record::decode(bytes),
+            Some(key) => match self.store.blobs.get(key).await? {
+                Some(blob) => Record::decode(&blob),
+                None => Err(StoreError::Damaged(format!("the record {key} is missing"))),
+            },
+        }
+    }
+
+    /// The head of a record, without its blob.
+    pub(super) fn head_of(&self, bytes: &Bytes) -> Result<Head, StoreError> {
+        match code::referred(bytes)? {
+            None => Segments::split(bytes)?.head(),
+            Some(_) => code::unpack(code::take(&bytes[2..])?.0),
+        }
+    }
+}

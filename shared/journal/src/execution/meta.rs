@@ -1,0 +1,167 @@
+//! META: who an execution is and, once it has ended, how.
+
+use bytes::{BufMut as _, Bytes, BytesMut};
+use engine::Execution;
+use model::error::Failure;
+use model::json::{Text, Value};
+use model::status::ExecutionStatus;
+use model::timestamp::Timestamp;
+use ports::{IndexKey, Row};
+use serde::{Deserialize, Serialize};
+
+use super::code::{self, take};
+use super::list::Summary;
+use super::record::Ending;
+use super::{Executions, key};
+use crate::payload::{self, Payloads};
+use crate::store::{FORMAT, StoreError};
+
+/// What record 0 says of an execution beside its first step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Meta {
+    /// Who it is. Nothing of it changes.
+    pub execution: Execution,
+    /// The revision of the state machine that it runs.
+    pub revision_id: Text,
+    /// `traceHeader` of the start.
+    pub trace_header: Option<Text>,
+    /// Its input.
+    pub input: Value,
+    /// How it ended, as far as this row knows: it is written after the record that says so.
+    pub ending: Option<Ending>,
+    /// How often it was redriven.
+    pub redrive_count: u32,
+    /// When it was redriven last.
+    pub redriven_at: Option<Timestamp>,
+}
+
+impl Meta {
+    /// An execution that starts.
+    pub fn new(execution: Execution, revision_id: Text, input: Value) -> Meta {
+        Meta {
+            execution,
+            revision_id,
+            trace_header: None,
+            input,
+            ending: None,
+            redrive_count: 0,
+            redriven_at: None,
+        }
+    }
+
+    /// Its status, as far as this row knows.
+    pub fn status(&self) -> ExecutionStatus {
+        self.ending.as_ref().map_or(ExecutionStatus::Running, |ending| ending.status)
+    }
+}
+
+impl Payloads for Meta {
+    fn visit(&mut self, visitor: &mut dyn FnMut(&mut Value)) {
+        visitor(&mut self.input);
+        if let Some(output) = self.ending.as_mut().and_then(|ending| ending.output.as_mut()) {
+            visitor(output);
+        }
+    }
+}
+
+/// What DescribeExecution needs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Description {
+    /// Who it is.
+    pub execution: Execution,
+    /// The revision of the state machine that it runs.
+    pub revision_id: Text,
+    /// Its input.
+    pub input: Value,
+    /// `traceHeader` of the start.
+    pub trace_header: Option<Text>,
+    /// Where it stands.
+    pub status: ExecutionStatus,
+    /// When it ended.
+    pub stopped_at: Option<Timestamp>,
+    /// What it gave, when it succeeded.
+    pub output: Option<Value>,
+    /// Error and cause, when it did not.
+    pub failure: Failure,
+    /// How often it was redriven.
+    pub redrive_count: u32,
+    /// When it was redriven last.
+    pub redriven_at: Option<Timestamp>,
+    /// Id of its newest event.
+    pub last_event_id: u64,
+}
+
+impl Executions {
+    /// Everything about an execution but its history. What META does not know yet is taken from
+    /// the newest record.
+    pub async fn describe(&self, arn: &model::arn::ExecutionArn) -> Result<Option<Description>, StoreError> {
+        let Some(partition) = key::partition(&self.store.config.home, arn) else { return Ok(None) };
+        let Some(row) = self.store.table.get(&key::record(&partition, 0)).await? else { return Ok(None) };
+        let (mut meta, first) = split_row(&row.body)?;
+        let mut last_event_id = 0;
+        if meta.ending.is_none() {
+            let newest = match self.newest(&partition).await? {
+                Some(newest) => newest,
+                None => self.record_of(&first).await?,
+            };
+            last_event_id = newest.last_event_id;
+            meta.ending = newest.ending();
+        }
+        payload::inline(&self.store, &mut meta).await?;
+        let (stopped_at, output, failure) = match &meta.ending {
+            Some(Ending { at, output, failure, .. }) => (Some(*at), output.clone(), failure.clone()),
+            None => (None, None, Failure::default()),
+        };
+        Ok(Some(Description {
+            status: meta.status(),
+            execution: meta.execution,
+            revision_id: meta.revision_id,
+            input: meta.input,
+            trace_header: meta.trace_header,
+            stopped_at,
+            output,
+            failure,
+            redrive_count: meta.redrive_count,
+            redriven_at: meta.redriven_at,
+            last_event_id,
+        }))
+    }
+}
+
+/// The row of record 0: META in front of the record.
+pub(super) fn row(
+    config: &crate::store::Config,
+    partition: &Text,
+    meta: &Meta,
+    record: &[u8],
+    revision: u64,
+    due: Option<IndexKey>,
+) -> Row {
+    let packed = code::pack(meta);
+    let mut body = BytesMut::with_capacity(5 + packed.len() + record.len());
+    body.put_u8(FORMAT);
+    body.put_u32_le(u32::try_from(packed.len()).expect("payloads above the threshold are blobs"));
+    body.put_slice(&packed);
+    body.put_slice(record);
+    let Execution { name, started_at, .. } = &meta.execution;
+    let listed =
+        key::listed(config, partition, key::list_name_of(partition), meta.status(), *started_at, name);
+    let mut row = Row::new(key::record(partition, 0), revision, body.freeze());
+    row.summary = code::pack(&Summary::of(meta)).into();
+    row.indexes = std::iter::once(listed).chain(due).collect();
+    row
+}
+
+/// META, and the record behind it.
+pub(super) fn split_row(body: &Bytes) -> Result<(Meta, Bytes), StoreError> {
+    match body.first() {
+        Some(&FORMAT) => {}
+        found => {
+            return Err(StoreError::Damaged(format!(
+                "the first record has format {found:?}, this version reads format {FORMAT}"
+            )));
+        }
+    }
+    let (packed, _) = take(&body[1..])?;
+    Ok((code::unpack(packed)?, body.slice(5 + packed.len()..)))
+}

@@ -1,0 +1,211 @@
+//! Large payloads: stored once as a blob named by its content, and referred to by records.
+//!
+//! In a record a payload that has gone to the blobs is replaced by a marker, a string that begins
+//! with a control character; a payload that is such a string itself is escaped. Both happen in
+//! place: [`outline`] gives back what it replaced, so that a live snapshot can be restored without
+//! a copy.
+
+use std::collections::BTreeSet;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use model::json::{Text, Value};
+use sha2::{Digest as _, Sha256};
+
+use crate::store::{Store, StoreError};
+
+/// What markers and escaped strings begin with: DATA LINK ESCAPE.
+const ESCAPE: char = '\u{10}';
+
+/// What holds payloads: calls its argument for each, always in the same order.
+pub trait Payloads {
+    /// Visits every payload. The visitor may replace it.
+    fn visit(&mut self, visitor: &mut dyn FnMut(&mut Value));
+}
+
+/// The blobs of one execution that are known to be stored.
+#[derive(Debug, Default)]
+pub struct Known {
+    keys: BTreeSet<Text>,
+    /// Payloads that were hashed lately: they are passed on from state to state.
+    recent: Vec<(Value, Text)>,
+}
+
+/// Payloads that are hashed once while they stay in use.
+const RECENT_MAX: usize = 8;
+
+/// What [`outline`] did.
+#[derive(Debug, Default)]
+pub struct Outlined {
+    /// Blobs to be written before what refers to them.
+    pub blobs: Vec<(Text, Bytes)>,
+    /// What was replaced, in the order of the visit; `None` where nothing was.
+    replaced: Vec<Option<Value>>,
+}
+
+/// Replaces the payloads above `inline_max` bytes of JSON by markers. `scope` begins the keys of
+/// the blobs, and ends with `/`.
+pub fn outline(holder: &mut dyn Payloads, scope: &str, inline_max: usize, known: &mut Known) -> Outlined {
+    let mut outlined = Outlined::default();
+    let mut any = false;
+    holder.visit(&mut |payload| {
+        let replacement = match payload {
+            Value::String(text) if text.starts_with(ESCAPE) => {
+                Some(Value::from(Text::from(format!("{ESCAPE}{text}"))))
+            }
+            _ if payload.json_len() > inline_max => {
+                let (key, bytes) = known.key_of(payload, scope);
+                if let Some(bytes) = bytes {
+                    outlined.blobs.push((key.clone(), bytes));
+                }
+                Some(Value::from(Text::from(format!("{ESCAPE}blob:{key}"))))
+            }
+            _ => None,
+        };
+        any |= replacement.is_some();
+        outlined.replaced.push(replacement.map(|replacement| std::mem::replace(payload, replacement)));
+    });
+    if !any {
+        outlined.replaced = Vec::new();
+    }
+    outlined
+}
+
+/// Undoes [`outline`] on the same holder.
+pub fn restore(holder: &mut dyn Payloads, outlined: Outlined) {
+    if outlined.replaced.is_empty() {
+        return;
+    }
+    let mut replaced = outlined.replaced.into_iter();
+    holder.visit(&mut |payload| {
+        if let Some(Some(original)) = replaced.next() {
+            *payload = original;
+        }
+    });
+}
+
+/// Puts the payloads back that markers refer to.
+pub async fn inline(store: &Store, holder: &mut (dyn Payloads + Send)) -> Result<(), StoreError> {
+    let mut keys = BTreeSet::new();
+    holder.visit(&mut |payload| {
+        if let Some(Stored::Blob(key)) = stored(payload) {
+            keys.insert(Text::from(key));
+        }
+    });
+    let mut payloads = Vec::with_capacity(keys.len());
+    for key in keys {
+        let payload = fetch(store, &key).await?;
+        payloads.push((key, payload));
+    }
+    holder.visit(&mut |payload| {
+        let replacement = match stored(payload) {
+            Some(Stored::Blob(key)) => {
+                payloads.iter().find(|(name, _)| name == key).map(|(_, payload)| payload.clone())
+            }
+            Some(Stored::Escaped(text)) => Some(Value::from(Text::from(text))),
+            None => None,
+        };
+        if let Some(replacement) = replacement {
+            *payload = replacement;
+        }
+    });
+    Ok(())
+}
+
+/// Removes what markers and escapes say about payloads, without loading any: a payload that has
+/// gone to the blobs becomes `null`.
+pub fn drop_outlined(holder: &mut dyn Payloads) {
+    holder.visit(&mut |payload| {
+        let replacement = match stored(payload) {
+            Some(Stored::Blob(_)) => Some(Value::Null),
+            Some(Stored::Escaped(text)) => Some(Value::from(Text::from(text))),
+            None => None,
+        };
+        if let Some(replacement) = replacement {
+            *payload = replacement;
+        }
+    });
+}
+
+/// Writes blobs, several at once, before whatever refers to them.
+pub async fn write(store: &Store, blobs: &[(Text, Bytes)]) -> Result<(), StoreError> {
+    for (key, bytes) in blobs {
+        store.blobs.put(key, bytes.clone()).await?;
+    }
+    Ok(())
+}
+
+enum Stored<'a> {
+    Blob(&'a str),
+    Escaped(&'a str),
+}
+
+fn stored(payload: &Value) -> Option<Stored<'_>> {
+    let rest = payload.as_str()?.strip_prefix(ESCAPE)?;
+    Some(match rest.strip_prefix("blob:") {
+        Some(key) if !rest.starts_with(ESCAPE) => Stored::Blob(key),
+        _ => Stored::Escaped(rest),
+    })
+}
+
+async fn fetch(store: &Store, key: &str) -> Result<Value, StoreError> {
+    let bytes = store.blobs.get(key).await?;
+    let bytes = bytes.ok_or_else(|| StoreError::Damaged(format!("the payload {key} is missing")))?;
+    let text = std::str::from_utf8(&bytes)
+        .map_err(|error| StoreError::Damaged(format!("the payload {key} is not text: {error}")))?;
+    Value::parse(text).map_err(|error| StoreError::Damaged(format!("the payload {key} is not JSON: {error}")))
+}
+
+impl Known {
+    /// The key of a payload, and its bytes when they have not been written yet.
+    fn key_of(&mut self, payload: &Value, scope: &str) -> (Text, Option<Bytes>) {
+        if let Some((_, key)) = self.recent.iter().find(|(recent, _)| same(recent, payload)) {
+            return (key.clone(), None);
+        }
+        let text = payload.to_json();
+        let hash = Sha256::digest(text.as_bytes());
+        let key = Text::from(format!("{scope}{}", URL_SAFE_NO_PAD.encode(&hash[..24])));
+        if self.recent.len() == RECENT_MAX {
+            self.recent.remove(0);
+        }
+        self.recent.push((payload.clone(), key.clone()));
+        let new = self.keys.insert(key.clone());
+        (key, new.then(|| Bytes::from(text)))
+    }
+
+    /// Nothing is known any more: what was handed out may not have been written.
+    pub fn forget(&mut self) {
+        *self = Known::default();
+    }
+}
+
+/// Whether two values share their container. Equal ones that do not are hashed again, which costs
+/// time only.
+fn same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Array(a), Value::Array(b)) => a.ptr_eq(b),
+        (Value::Object(a), Value::Object(b)) => a.ptr_eq(b),
+        _ => false,
+    }
+}
+
+impl crate::execution::Executions {
+    /// Moves the large payloads of what is about an execution, and is stored elsewhere, to the
+    /// blobs.
+    pub async fn outline(
+        &self,
+        execution: &model::arn::ExecutionArn,
+        holder: &mut (dyn Payloads + Send),
+    ) -> Result<(), StoreError> {
+        let scope = self.blob_scope(execution)?;
+        let inline_max = self.store().config().payload_bytes_inline_max;
+        let outlined = outline(holder, &scope, inline_max, &mut Known::default());
+        write(self.store(), &outlined.blobs).await
+    }
+
+    /// Puts the payloads of such a thing back.
+    pub async fn inline(&self, holder: &mut (dyn Payloads + Send)) -> Result<(), StoreError> {
+        inline(self.store(), holder).await
+    }
+}
