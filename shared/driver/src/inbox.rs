@@ -2,6 +2,7 @@
 
 use engine::{Input, TaskOutcome, TaskToken, Verdict};
 use model::error::Failure;
+use model::timestamp::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
 /// The sender's end: clone it freely.
@@ -51,9 +52,9 @@ impl Deliveries {
         self.deliver(Input::Callback { token, outcome }).await
     }
 
-    /// SendTaskHeartbeat.
-    pub async fn heartbeat(&self, token: TaskToken) -> Result<Verdict, Gone> {
-        self.deliver(Input::Heartbeat { token }).await
+    /// SendTaskHeartbeat, sent at this time.
+    pub async fn heartbeat(&self, token: TaskToken, at: Timestamp) -> Result<Verdict, Gone> {
+        self.deliver(Input::Heartbeat { token, at }).await
     }
 }
 

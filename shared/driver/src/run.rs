@@ -263,7 +263,7 @@ impl Calls {
     /// The call that ends if the engine accepts `input`.
     fn settled_by(&self, input: &Input) -> Option<EffectId> {
         match input {
-            Input::TaskSettled { effect, .. } => Some(*effect),
+            Input::TaskSettled { effect, .. } | Input::TaskLost { effect } => Some(*effect),
             // A callback that overtakes its call is kept by the engine; the call goes on.
             Input::Callback { token, .. } => {
                 let answers = |open: &&Open| open.token.as_ref() == Some(token) && open.running.is_none();
@@ -284,7 +284,7 @@ impl Calls {
     }
 }
 
-fn input_name(input: &Input) -> &'static str {
+pub(crate) fn input_name(input: &Input) -> &'static str {
     match input {
         Input::Start { .. } => "Start",
         Input::Continue => "Continue",
@@ -292,6 +292,7 @@ fn input_name(input: &Input) -> &'static str {
         Input::TaskStarted { .. } => "TaskStarted",
         Input::TaskSubmitted { .. } => "TaskSubmitted",
         Input::TaskSettled { .. } => "TaskSettled",
+        Input::TaskLost { .. } => "TaskLost",
         Input::Callback { .. } => "Callback",
         Input::Heartbeat { .. } => "Heartbeat",
         Input::Stop { .. } => "Stop",

@@ -9,6 +9,7 @@ use integrations::{Answer, Answering, NotCallable, Tasks};
 use model::error::Failure;
 use model::json::Value;
 use model::limits::Limits;
+use model::timestamp::Timestamp;
 use tokio::sync::mpsc;
 
 use ports::{Clock, FastForward, SystemClock};
@@ -186,8 +187,9 @@ async fn callbacks_settle_a_task_once() {
     let states = format!(r#""Ask":{{{CALLBACK},"Next":"Hangs"}},"Hangs":{{{FUNCTION},"End":true}}"#);
     let other_side = async {
         let token = waiting.recv().await.unwrap();
-        assert_eq!(deliveries.heartbeat(token.clone()).await, Ok(Verdict::Accepted));
-        let unknown = deliveries.heartbeat(TaskToken::new([0; 16], token.execution_arn())).await;
+        assert_eq!(deliveries.heartbeat(token.clone(), Timestamp::EPOCH).await, Ok(Verdict::Accepted));
+        let unknown = TaskToken::new([0; 16], token.execution_arn());
+        let unknown = deliveries.heartbeat(unknown, Timestamp::EPOCH).await;
         assert_eq!(unknown, Ok(Verdict::NoSuchTask));
         let outcome = TaskOutcome::Succeeded("answer".into());
         assert_eq!(deliveries.callback(token.clone(), outcome.clone()).await, Ok(Verdict::Accepted));

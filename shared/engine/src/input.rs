@@ -8,6 +8,7 @@ use model::limits::Limits;
 use model::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::stored;
 use crate::token::TaskToken;
 
 /// One thing that happened to an execution.
@@ -16,6 +17,7 @@ pub enum Input {
     /// The execution starts with this input.
     Start {
         /// The execution's input.
+        #[serde(with = "stored::payload")]
         input: Value,
     },
     /// The last transition said `more`.
@@ -23,7 +25,7 @@ pub enum Input {
     /// Time has passed: everything due at `Env::now` happens.
     Wake,
     /// A worker or a service has taken a task up. May be left out: the event is then made when
-    /// the task settles.
+    /// the task settles. Taken once: a second worker does not get the task.
     TaskStarted {
         /// The task's effect.
         effect: EffectId,
@@ -35,6 +37,7 @@ pub enum Input {
         /// The task's effect.
         effect: EffectId,
         /// The response of the call.
+        #[serde(with = "stored::payload")]
         output: Value,
     },
     /// A task has ended.
@@ -44,6 +47,14 @@ pub enum Input {
         /// How.
         outcome: TaskOutcome,
     },
+    /// The process that made a task's call is gone, and with it the outcome of the call. A
+    /// callback that came before settles the task; else it fails, as Retry and Catch see.
+    ///
+    /// No task is lost that waits for somebody else: one whose call was accepted, or an activity.
+    TaskLost {
+        /// The task's effect.
+        effect: EffectId,
+    },
     /// SendTaskSuccess or SendTaskFailure.
     Callback {
         /// The token that the task was given.
@@ -51,10 +62,13 @@ pub enum Input {
         /// What the caller says.
         outcome: TaskOutcome,
     },
-    /// SendTaskHeartbeat.
+    /// SendTaskHeartbeat. The next one is due HeartbeatSeconds after it, or later if a newer one
+    /// was given before.
     Heartbeat {
         /// The token that the task was given.
         token: TaskToken,
+        /// When it was sent.
+        at: Timestamp,
     },
     /// StopExecution.
     Stop {
@@ -67,7 +81,7 @@ pub enum Input {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum TaskOutcome {
     /// With a result.
-    Succeeded(Value),
+    Succeeded(#[serde(with = "stored::payload")] Value),
     /// With a failure that Retry and Catch see.
     Failed {
         /// How far the task had come.

@@ -3,8 +3,6 @@
 //! A frame is a running scope. Frames that can go on stand in `ready`; a step takes one after
 //! the other and advances it until it needs the world, ends, or the step has grown long enough.
 
-use std::collections::VecDeque;
-
 use asl::machine::{Machine, StateId};
 use asl::state::{Catcher, Retrier, State, StateKind, Transition as Target};
 use model::error;
@@ -45,14 +43,16 @@ pub fn step(machine: &Machine, snapshot: Snapshot, input: Input, env: &Env) -> T
         history_full: false,
     };
     let verdict = interpreter.take(input);
-    let more = interpreter.run();
-    let wake_at = interpreter.wake_at();
+    if verdict != Verdict::Accepted {
+        return Transition::refused(interpreter.snapshot, verdict);
+    }
+    interpreter.run();
     Transition {
+        wake_at: interpreter.snapshot.wake_at(),
+        more: interpreter.snapshot.more(),
         snapshot: interpreter.snapshot,
         history: interpreter.history,
         effects: interpreter.effects,
-        wake_at,
-        more,
         verdict,
     }
 }
@@ -75,11 +75,13 @@ pub(crate) struct Interpreter<'a> {
 pub(crate) type Assigned = Vec<(Text, Value)>;
 
 impl<'a> Interpreter<'a> {
+    /// What is not accepted changes nothing.
     fn take(&mut self, input: Input) -> Verdict {
-        if self.snapshot.status != Status::Running {
+        if !self.running() {
             return Verdict::Ended;
         }
         match input {
+            Input::Start { .. } if self.snapshot.last_event > 0 => Verdict::AlreadyStarted,
             Input::Start { input } => {
                 self.start(input);
                 Verdict::Accepted
@@ -90,7 +92,12 @@ impl<'a> Interpreter<'a> {
                 Verdict::Accepted
             }
             Input::TaskStarted { effect, worker } => {
-                self.with_task(self.task_of(effect), |i, id| state::task::started(i, id, worker))
+                let Some(id) = self.task_of(effect) else { return Verdict::NoSuchTask };
+                if state::task::started(self, id, worker) {
+                    Verdict::Accepted
+                } else {
+                    Verdict::AlreadyStarted
+                }
             }
             Input::TaskSubmitted { effect, output } => {
                 self.with_task(self.task_of(effect), |i, id| state::task::submitted(i, id, output))
@@ -98,10 +105,16 @@ impl<'a> Interpreter<'a> {
             Input::TaskSettled { effect, outcome } => {
                 self.with_task(self.task_of(effect), |i, id| state::task::settled(i, id, outcome))
             }
+            Input::TaskLost { effect } => {
+                let Some(id) = self.task_of(effect) else { return Verdict::NoSuchTask };
+                if state::task::lost(self, id) { Verdict::Accepted } else { Verdict::NoSuchTask }
+            }
             Input::Callback { token, outcome } => {
                 self.with_task(self.task_with(&token), |i, id| state::task::callback(i, id, outcome))
             }
-            Input::Heartbeat { token } => self.with_task(self.task_with(&token), state::task::heartbeat),
+            Input::Heartbeat { token, at } => {
+                self.with_task(self.task_with(&token), |i, id| state::task::heartbeat(i, id, at))
+            }
             Input::Stop { failure } => {
                 self.emit(0, Event::ExecutionAborted(failure.clone()));
                 self.end(Status::Aborted(failure));
@@ -128,14 +141,7 @@ impl<'a> Interpreter<'a> {
     }
 
     fn task_with(&self, token: &TaskToken) -> Option<FrameId> {
-        if *token.execution_arn() != self.snapshot.execution.arn {
-            return None;
-        }
-        let secret = Some(token.secret());
-        let mut frames = self.snapshot.frames.iter();
-        frames
-            .find(|(_, frame)| matches!(&frame.phase, Phase::Task(run) if run.token == secret))
-            .map(|(id, _)| id)
+        self.task_of(self.snapshot.task_with_token(token)?.effect)
     }
 
     fn start(&mut self, input: Value) {
@@ -192,32 +198,22 @@ impl<'a> Interpreter<'a> {
         }
     }
 
-    /// Advances frames until none can go on. Returns whether the step was cut short.
-    fn run(&mut self) -> bool {
+    /// Advances frames until none can go on, or the step has grown long enough.
+    fn run(&mut self) {
         while self.running() {
             if self.history_full {
-                self.fail_on_full_history();
-                return false;
+                return self.fail_on_full_history();
             }
             if self.history.len() >= STEP_EVENTS_MAX || self.bytes >= STEP_BYTES_MAX {
-                return !self.snapshot.ready.is_empty();
+                return;
             }
-            let Some(id) = self.snapshot.ready.pop_front() else { return false };
+            let Some(id) = self.snapshot.ready.pop_front() else { return };
             match self.frame(id).phase {
                 Phase::Enter => self.enter(id),
                 Phase::Attempt => self.attempt(id),
                 _ => {}
             }
         }
-        false
-    }
-
-    fn wake_at(&self) -> Option<Timestamp> {
-        if !self.running() {
-            return None;
-        }
-        let frames = self.snapshot.frames.iter().filter_map(|(_, frame)| frame.due_at());
-        frames.chain(self.snapshot.deadline).min()
     }
 
     fn enter(&mut self, id: FrameId) {
@@ -412,19 +408,18 @@ impl<'a> Interpreter<'a> {
     /// Ends the execution: nothing runs any more, running tasks are cancelled, calls of this
     /// very step are not made.
     fn end(&mut self, status: Status) {
-        let running: Vec<FrameId> = self.snapshot.frames.iter().map(|(id, _)| id).collect();
-        for id in running {
-            self.cancel_task(id);
+        for effect in self.snapshot.end(status) {
+            self.cancel(effect);
         }
-        self.snapshot.frames.clear();
-        self.snapshot.ready = VecDeque::new();
-        self.snapshot.status = status;
     }
 
     /// Nobody waits for the task of this frame any more.
     pub fn cancel_task(&mut self, id: FrameId) {
         let Phase::Task(run) = &self.frame(id).phase else { return };
-        let effect = run.effect;
+        self.cancel(run.effect);
+    }
+
+    fn cancel(&mut self, effect: EffectId) {
         let calls = self.effects.len();
         self.effects.retain(|planned| !matches!(planned, Effect::Call(call) if call.effect == effect));
         if self.effects.len() == calls {
@@ -441,12 +436,7 @@ impl<'a> Interpreter<'a> {
 
     /// Removes a frame and all below it, without events.
     pub fn remove_tree(&mut self, id: FrameId) {
-        let children: Vec<FrameId> = match &self.frame(id).phase {
-            Phase::Parallel { children, .. } => children.iter().copied().flatten().collect(),
-            Phase::Map(run) => run.children.iter().map(|(_, child)| *child).collect(),
-            _ => Vec::new(),
-        };
-        for child in children {
+        for (_, child) in self.frame(id).children() {
             self.remove_tree(child);
         }
         self.remove(id);
@@ -507,7 +497,7 @@ impl<'a> Interpreter<'a> {
     }
 
     fn running(&self) -> bool {
-        self.snapshot.status == Status::Running
+        self.snapshot.is_running()
     }
 
     pub fn within_payload_limit(&self, payload: &Value) -> bool {
@@ -566,15 +556,6 @@ impl Frame {
             retries: Vec::new(),
             retry_count: 0,
             phase: Phase::Enter,
-        }
-    }
-
-    /// When something of this frame's own falls due.
-    fn due_at(&self) -> Option<Timestamp> {
-        match &self.phase {
-            Phase::Backoff { until } | Phase::Waiting { until } => Some(*until),
-            Phase::Task(run) => run.due_at(),
-            Phase::Enter | Phase::Attempt | Phase::Parallel { .. } | Phase::Map(_) => None,
         }
     }
 }

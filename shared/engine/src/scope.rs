@@ -7,7 +7,7 @@ use asl::machine::QueryLanguage;
 use asl::state::{Catcher, Flow, State, StateKind};
 use asl::template::{Assign, Placement, Selection, Template};
 use model::error;
-use model::json::{Map, Number, Text, Value};
+use model::json::{DEPTH_MAX, Map, Number, Text, Value};
 use query::jsonpath::{Path, PathError, Root};
 use query::{Scope, intrinsic, jsonata};
 
@@ -177,7 +177,7 @@ impl<'s> StateScope<'s> {
         let field = Location { parent: None, part: Part::Name("Assign") };
         let values = assign.iter().map(|(name, template)| {
             let at = Location { parent: Some(&field), part: Part::Name(name) };
-            Ok((name.clone(), self.evaluate(template, &at)?))
+            Ok((name.clone(), self.shallow(self.evaluate(template, &at)?, &at)?))
         });
         values.collect()
     }
@@ -228,7 +228,19 @@ impl<'s> StateScope<'s> {
 
     /// A whole field that is a template.
     pub fn template(&self, template: &Template, field: &str) -> Result<Value, Raised> {
-        self.evaluate(template, &Location { parent: None, part: Part::Name(field) })
+        let at = Location { parent: None, part: Part::Name(field) };
+        self.shallow(self.evaluate(template, &at)?, &at)
+    }
+
+    /// Deeper values than can be read again are not made: neither the history nor a snapshot
+    /// could be stored.
+    fn shallow(&self, value: Value, at: &Location<'_>) -> Result<Value, Raised> {
+        if value.depth() <= DEPTH_MAX {
+            return Ok(value);
+        }
+        let field = at.text();
+        Err(self
+            .runtime(format!("The value of the field '{field}' is nested deeper than {DEPTH_MAX} levels.")))
     }
 
     fn evaluate(&self, template: &Template, at: &Location<'_>) -> Result<Value, Raised> {
@@ -289,7 +301,10 @@ impl<'s> StateScope<'s> {
         field: impl FnOnce() -> String,
     ) -> Result<Value, Raised> {
         let complaint = match expression.evaluate(self, &self.interpreter.env.query_limits) {
-            Ok(jsonata::Outcome::Value(value)) => return Ok(value),
+            Ok(jsonata::Outcome::Value(value)) if value.depth() <= DEPTH_MAX => return Ok(value),
+            Ok(jsonata::Outcome::Value(_)) => {
+                format!("returned a value that is nested deeper than {DEPTH_MAX} levels.")
+            }
             Ok(jsonata::Outcome::Undefined) => "returned nothing (undefined).".to_owned(),
             Ok(jsonata::Outcome::Function) => "returned an unsupported result type.".to_owned(),
             Err(jsonata::EvalError { code: Some(code), message }) => {

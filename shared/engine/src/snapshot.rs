@@ -4,15 +4,19 @@ use std::collections::VecDeque;
 
 use asl::machine::{ScopeId, StateId};
 use model::error::Failure;
-use model::json::{Array, Map, Text, Value};
+use model::json::{Map, Text, Value};
 use model::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::input::{EffectId, TaskOutcome};
+use crate::stored;
 use crate::token::{Secret, TaskToken};
 
 /// Version of the stored form. A snapshot of another version is refused.
-pub const SNAPSHOT_VERSION: u8 = 1;
+pub const SNAPSHOT_VERSION: u8 = 2;
+
+/// How deep the stored form may be nested: payloads are texts in it.
+const STORED_DEPTH_MAX: usize = 16;
 
 /// Who an execution is. Nothing of it changes while it runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,7 +50,7 @@ pub enum Status {
     /// Not ended.
     Running,
     /// Ended with this output.
-    Succeeded(Value),
+    Succeeded(#[serde(with = "stored::payload")] Value),
     /// Ended with this failure.
     Failed(Failure),
     /// Ran out of the machine's `TimeoutSeconds`.
@@ -59,6 +63,7 @@ pub enum Status {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
     pub(crate) execution: Execution,
+    #[serde(with = "stored::payload")]
     pub(crate) input: Value,
     pub(crate) status: Status,
     /// Id of the newest history event.
@@ -105,42 +110,50 @@ impl Snapshot {
         }
     }
 
-    /// Who the execution is.
-    pub fn execution(&self) -> &Execution {
-        &self.execution
-    }
-
-    /// Where it stands.
-    pub fn status(&self) -> &Status {
-        &self.status
-    }
-
     pub(crate) fn token(&self, secret: Secret) -> TaskToken {
         TaskToken::of(secret, &self.execution.arn)
     }
 
-    /// Id of the newest history event; 0 before the start.
-    pub fn last_event_id(&self) -> u64 {
-        self.last_event
+    /// Ends the execution: nothing of it runs any more. Gives the tasks that did.
+    pub(crate) fn end(&mut self, status: Status) -> Vec<EffectId> {
+        let running = self.frames.iter().filter_map(|(_, frame)| match &frame.phase {
+            Phase::Task(run) => Some(run.effect),
+            _ => None,
+        });
+        let running = running.collect();
+        self.frames.clear();
+        self.ready = VecDeque::new();
+        self.status = status;
+        running
     }
 
-    /// The stored form: a version byte, then MessagePack.
+    /// The stored form: a version byte, then MessagePack without the names of members.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = vec![SNAPSHOT_VERSION];
-        rmp_serde::encode::write_named(&mut out, self)
-            .expect("a snapshot holds only what MessagePack can write");
+        rmp_serde::encode::write(&mut out, self).expect("a snapshot holds only what MessagePack can write");
         out
     }
 
-    /// Reads the stored form.
+    /// Reads the stored form. What it gives for bytes that nobody encoded is consistent in itself,
+    /// but may fit no machine.
     pub fn decode(bytes: &[u8]) -> Result<Snapshot, DecodeError> {
-        match bytes.split_first() {
-            Some((&SNAPSHOT_VERSION, rest)) => {
-                rmp_serde::from_slice(rest).map_err(|error| DecodeError::Damaged(error.to_string()))
-            }
-            Some((&found, _)) => Err(DecodeError::Version { found }),
-            None => Err(DecodeError::Damaged("it is empty".to_owned())),
+        let damaged = |reason: &str| DecodeError::Damaged(reason.to_owned());
+        let mut rest = match bytes.split_first() {
+            Some((&SNAPSHOT_VERSION, rest)) => rest,
+            Some((&found, _)) => return Err(DecodeError::Version { found }),
+            None => return Err(damaged("it is empty")),
+        };
+        let mut decoder = rmp_serde::Deserializer::new(&mut rest);
+        decoder.set_max_depth(STORED_DEPTH_MAX);
+        let snapshot =
+            Snapshot::deserialize(&mut decoder).map_err(|error| DecodeError::Damaged(error.to_string()))?;
+        if !rest.is_empty() {
+            return Err(damaged("something follows it"));
         }
+        if !snapshot.frames.are_a_tree() || !snapshot.ready.iter().all(|id| snapshot.frames.contains(*id)) {
+            return Err(damaged("its scopes do not fit together"));
+        }
+        Ok(snapshot)
     }
 }
 
@@ -189,6 +202,36 @@ impl Frames {
         (0u32..).zip(&self.slots).filter_map(|(id, slot)| slot.as_ref().map(|frame| (FrameId(id), frame)))
     }
 
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Frame> {
+        self.slots.iter_mut().flatten()
+    }
+
+    /// Whether every frame belongs below one that has no parent, each under the state that runs
+    /// it, and every free slot is empty. Always so, unless the frames come from damaged bytes.
+    fn are_a_tree(&self) -> bool {
+        let mut seen = 0;
+        let mut open: Vec<FrameId> =
+            self.iter().filter(|(_, frame)| frame.parent.is_none()).map(|(id, _)| id).collect();
+        while let Some(id) = open.pop() {
+            seen += 1;
+            for (index, child) in self.get(id).children() {
+                if !self.contains(child) || self.get(child).parent != Some((id, index)) {
+                    return false;
+                }
+                open.push(child);
+            }
+            if seen > self.slots.len() {
+                return false;
+            }
+        }
+        let mut free = self.free.clone();
+        free.sort_unstable();
+        free.dedup();
+        seen == self.iter().count()
+            && free.len() == self.free.len()
+            && free.iter().all(|slot| matches!(self.slots.get(*slot as usize), Some(None)))
+    }
+
     pub fn clear(&mut self) {
         self.slots.clear();
         self.free.clear();
@@ -198,19 +241,22 @@ impl Frames {
 /// A scope that runs: the top level, a branch, or an iteration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Frame {
-    #[serde(with = "ids::scope")]
+    #[serde(with = "stored::scope")]
     pub scope: ScopeId,
     /// The frame whose Parallel or Map state runs this one, and the index of the branch or item.
     pub parent: Option<(FrameId, usize)>,
     /// The item of an inline Map's iteration: its value before ItemSelector.
+    #[serde(with = "stored::optional_payload")]
     pub item: Option<Value>,
     /// Variables assigned in this scope.
+    #[serde(with = "stored::variables")]
     pub variables: Map,
     /// The newest event of this scope: what the next event names as its predecessor.
     pub last_event: u64,
-    #[serde(with = "ids::state")]
+    #[serde(with = "stored::state")]
     pub state: StateId,
     /// The state's input.
+    #[serde(with = "stored::payload")]
     pub input: Value,
     pub entered_at: Timestamp,
     /// Id of the state's Entered event.
@@ -221,6 +267,19 @@ pub(crate) struct Frame {
     pub retries: Vec<u32>,
     pub retry_count: u32,
     pub phase: Phase,
+}
+
+impl Frame {
+    /// The frames that this one's Parallel or Map state runs, by branch or item.
+    pub fn children(&self) -> Vec<(usize, FrameId)> {
+        match &self.phase {
+            Phase::Parallel { children, .. } => {
+                children.iter().enumerate().filter_map(|(index, child)| Some((index, (*child)?))).collect()
+            }
+            Phase::Map(run) => run.children.clone(),
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// What a frame is doing.
@@ -237,7 +296,12 @@ pub(crate) enum Phase {
     /// A Task that has been called.
     Task(TaskRun),
     /// The branches of a Parallel.
-    Parallel { children: Vec<Option<FrameId>>, outputs: Vec<Value>, running: usize },
+    Parallel {
+        children: Vec<Option<FrameId>>,
+        #[serde(with = "stored::payloads")]
+        outputs: Vec<Value>,
+        running: usize,
+    },
     /// The iterations of an inline Map.
     Map(MapRun),
 }
@@ -259,54 +323,16 @@ pub(crate) struct TaskRun {
 /// An inline Map that runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct MapRun {
-    #[serde(with = "array")]
-    pub items: Array,
+    /// An array; a value, so that it can be stored elsewhere.
+    #[serde(with = "stored::payload")]
+    pub items: Value,
     /// Index of the next item to start.
     pub next: usize,
     /// The iterations that run, with their frames.
     pub children: Vec<(usize, FrameId)>,
     pub concurrency: usize,
-    /// Results by item; `null` where none yet.
+    /// Results by item, as many as there are items; `null` where none yet.
+    #[serde(with = "stored::payloads")]
     pub outputs: Vec<Value>,
     pub started_event: u64,
-}
-
-/// An array on its own is stored as the value it is part of.
-mod array {
-    use model::json::{Array, Value};
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
-
-    pub fn serialize<S: Serializer>(array: &Array, serializer: S) -> Result<S::Ok, S::Error> {
-        Value::Array(array.clone()).serialize(serializer)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Array, D::Error> {
-        match Value::deserialize(deserializer)? {
-            Value::Array(array) => Ok(array),
-            other => Err(serde::de::Error::custom(format!("expected an array, found {}", other.type_name()))),
-        }
-    }
-}
-
-/// Ids of the definition are stored as their numbers.
-mod ids {
-    macro_rules! as_number {
-        ($module:ident, $id:ident) => {
-            pub mod $module {
-                use asl::machine::$id;
-                use serde::{Deserialize as _, Deserializer, Serializer};
-
-                pub fn serialize<S: Serializer>(id: &$id, serializer: S) -> Result<S::Ok, S::Error> {
-                    serializer.serialize_u32(id.0)
-                }
-
-                pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<$id, D::Error> {
-                    u32::deserialize(deserializer).map($id)
-                }
-            }
-        };
-    }
-
-    as_number!(scope, ScopeId);
-    as_number!(state, StateId);
 }

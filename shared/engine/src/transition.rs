@@ -4,6 +4,7 @@ use asl::state::Resource;
 use model::history::HistoryEvent;
 use model::json::{Text, Value};
 use model::timestamp::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::input::EffectId;
 use crate::snapshot::Snapshot;
@@ -26,19 +27,35 @@ pub struct Transition {
     pub verdict: Verdict,
 }
 
-/// Whether an input was taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+impl Transition {
+    /// Nothing happened.
+    pub(crate) fn refused(snapshot: Snapshot, verdict: Verdict) -> Transition {
+        Transition {
+            wake_at: snapshot.wake_at(),
+            more: snapshot.more(),
+            snapshot,
+            history: Vec::new(),
+            effects: Vec::new(),
+            verdict,
+        }
+    }
+}
+
+/// Whether an input was taken. One that was not has changed nothing and made no event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verdict {
     /// It was.
     Accepted,
     /// The task it names has ended, or never was: TaskTimedOut or TaskDoesNotExist at the API.
     NoSuchTask,
+    /// What was to start has started before: the execution, or the task, which another worker has.
+    AlreadyStarted,
     /// The execution has ended.
     Ended,
 }
 
 /// One thing to do. It may be attempted more than once.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Effect {
     /// Start a task.
     Call(Box<Call>),
@@ -50,7 +67,7 @@ pub enum Effect {
 }
 
 /// A task to be started.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Call {
     /// Names the call in the inputs that report on it.
     pub effect: EffectId,
@@ -59,8 +76,10 @@ pub struct Call {
     /// The inline Map iterations around it, outermost first.
     pub iteration: Vec<Iteration>,
     /// What is called.
+    #[serde(with = "crate::stored::resource")]
     pub resource: Resource,
     /// What it is called with.
+    #[serde(with = "crate::stored::payload")]
     pub parameters: Value,
     /// The role to call with: `Credentials.RoleArn`.
     pub role_arn: Option<Text>,
@@ -75,7 +94,7 @@ pub struct Call {
 }
 
 /// An iteration of an inline Map.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Iteration {
     /// The Map state.
     pub map: Text,

@@ -5,6 +5,8 @@
 //! the API reference, the named operation or data type; **language** is the Amazon States
 //! Language specification and the developer guide's page on the state type.
 
+use serde::{Deserialize, Serialize};
+
 // Payloads.
 
 /// Bytes of UTF-8 in an input, an output, a task's parameters or a task's result. Source: quotas.
@@ -253,9 +255,9 @@ pub fn throttle(operation: &str) -> Throttle {
     }
 }
 
-/// The limits that an installation may raise or lift; `None` means without limit. The default
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 /// is the service's own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// See [`PAYLOAD_BYTES_MAX`].
     pub payload_bytes_max: Option<usize>,

@@ -30,7 +30,7 @@ pub(crate) fn begin(i: &mut Interpreter<'_>, id: FrameId, map: &Map) -> Result<(
     };
     let run = MapRun {
         outputs: vec![Value::Null; items.len()],
-        items,
+        items: Value::Array(items),
         next: 0,
         children: Vec::new(),
         concurrency,
@@ -84,10 +84,11 @@ fn items(scope: &StateScope<'_>, map: &Map) -> Result<Array, Raised> {
 fn start_iterations(i: &mut Interpreter<'_>, id: FrameId, previous: u64, ended: u64) {
     loop {
         let Phase::Map(run) = &mut i.frame_mut(id).phase else { return };
-        if run.next == run.items.len() && run.children.is_empty() {
+        let all_started = run.next >= run.outputs.len();
+        if all_started && run.children.is_empty() {
             return complete(i, id, ended);
         }
-        if run.next == run.items.len() || run.children.len() >= run.concurrency {
+        if all_started || run.children.len() >= run.concurrency {
             return;
         }
         let index = run.next;
@@ -104,7 +105,12 @@ fn start_iteration(i: &mut Interpreter<'_>, id: FrameId, index: usize, previous:
     let state = i.state(id);
     let StateKind::Map(map) = &state.kind else { return Ok(()) };
     let Phase::Map(run) = &i.frame(id).phase else { return Ok(()) };
-    let item = run.items[index].clone();
+    let Some(item) = run.items.as_array().and_then(|items| items.get(index)).cloned() else {
+        // Only when a payload was moved elsewhere and not put back: wrong results would be worse.
+        let raw = i.frame(id).input.clone();
+        let detail = format!("The item {index} of the Map is missing in the stored execution.");
+        return Err(StateScope::of(i, id, &raw).runtime(detail));
+    };
     let iteration = MapIteration { name: state.name.clone(), index: index as u64 };
     let started = i.emit(previous, Event::MapIterationStarted(iteration));
     let input = match &map.item_selector {

@@ -1,5 +1,6 @@
 use asl::state::{Pattern, Resource, StateKind, Task};
 use asl::template::Field;
+use model::error;
 use model::error::Failure;
 use model::json::{Text, Value};
 use model::limits;
@@ -14,6 +15,9 @@ use crate::state::field::whole;
 use crate::state::task_event::{self, Scheduled};
 use crate::token::TaskToken;
 use crate::transition::{Call, Effect, Iteration};
+
+/// The cause of a task's failure whose call may have been made or not.
+const OUTCOME_UNKNOWN: &str = "The outcome of the call is unknown: the driver that made it stopped before it could record the outcome. The call may or may not have taken effect.";
 
 pub(crate) fn begin(i: &mut Interpreter<'_>, id: FrameId, task: &Task) -> Result<(), Raised> {
     let raw = i.frame(id).input.clone();
@@ -140,13 +144,13 @@ fn iterations(i: &Interpreter<'_>, id: FrameId) -> Vec<Iteration> {
     iterations
 }
 
-/// A worker or service took the task up.
-pub(crate) fn started(i: &mut Interpreter<'_>, id: FrameId, worker: Option<Text>) {
-    let StateKind::Task(task) = &i.state(id).kind else { return };
+/// A worker or service took the task up. Returns false when one did before.
+pub(crate) fn started(i: &mut Interpreter<'_>, id: FrameId, worker: Option<Text>) -> bool {
+    let StateKind::Task(task) = &i.state(id).kind else { return false };
     let now = i.env.now;
-    let Phase::Task(run) = &mut i.frame_mut(id).phase else { return };
+    let Phase::Task(run) = &mut i.frame_mut(id).phase else { return false };
     if run.started {
-        return;
+        return false;
     }
     run.started = true;
     if matches!(task.resource, Resource::Activity { .. }) {
@@ -156,6 +160,7 @@ pub(crate) fn started(i: &mut Interpreter<'_>, id: FrameId, worker: Option<Text>
     let previous = i.frame(id).last_event;
     let event = i.emit(previous, task_event::started(&task.resource, worker));
     i.frame_mut(id).last_event = event;
+    true
 }
 
 /// The call was accepted; the task now waits for its job or its token.
@@ -222,10 +227,24 @@ pub(crate) fn callback(i: &mut Interpreter<'_>, id: FrameId, outcome: TaskOutcom
 }
 
 /// SendTaskHeartbeat: the heartbeat clock begins anew, the timeout goes on.
-pub(crate) fn heartbeat(i: &mut Interpreter<'_>, id: FrameId) {
-    let now = i.env.now;
+pub(crate) fn heartbeat(i: &mut Interpreter<'_>, id: FrameId, at: Timestamp) {
     let Phase::Task(run) = &mut i.frame_mut(id).phase else { return };
-    run.heartbeat_at = run.heartbeat_seconds.map(|seconds| now.plus_seconds(seconds));
+    let due_at = run.heartbeat_seconds.map(|seconds| at.plus_seconds(seconds));
+    run.heartbeat_at = run.heartbeat_at.max(due_at);
+}
+
+/// The process that made the call is gone. Returns false when the task waits for somebody else.
+pub(crate) fn lost(i: &mut Interpreter<'_>, id: FrameId) -> bool {
+    let StateKind::Task(task) = &i.state(id).kind else { return false };
+    let Phase::Task(run) = &mut i.frame_mut(id).phase else { return false };
+    if run.submitted || matches!(task.resource, Resource::Activity { .. }) {
+        return false;
+    }
+    let outcome = run.kept.take().unwrap_or_else(|| {
+        TaskOutcome::failed(Failure::new(Text::new_static(error::TASK_FAILED), OUTCOME_UNKNOWN))
+    });
+    settled(i, id, outcome);
+    true
 }
 
 /// The timeout or the heartbeat is due.
@@ -244,14 +263,6 @@ pub(crate) fn timed_out(i: &mut Interpreter<'_>, id: FrameId) {
     frame.last_event = event;
     frame.phase = Phase::Attempt;
     i.fail(id, raised);
-}
-
-impl TaskRun {
-    pub fn due_at(&self) -> Option<Timestamp> {
-        // A call that has not been accepted yet has nobody who could send a heartbeat, yet its
-        // clock runs: recorded tasks without a token in their parameters time out on it.
-        self.timeout_at.into_iter().chain(self.heartbeat_at).min()
-    }
 }
 
 /// A failure within the lengths that the API allows.

@@ -1,7 +1,7 @@
 //! A snapshot taken anywhere, stored, loaded and continued gives the same history; the same
 //! arguments give the same transition.
 
-use engine::{DecodeError, Input, Snapshot, TaskOutcome};
+use engine::{DecodeError, EffectId, Input, Snapshot, TaskOutcome};
 use model::error::Failure;
 use model::history::HistoryEvent;
 use proptest::prelude::*;
@@ -29,7 +29,11 @@ enum Act {
     Fail(usize),
     Submit(usize),
     Answer(usize),
-    Beat(usize),
+    Beat(usize, i64),
+    Start(usize),
+    Lose(usize),
+    Stray,
+    StartAgain,
 }
 
 fn act() -> impl Strategy<Value = Act> {
@@ -39,7 +43,11 @@ fn act() -> impl Strategy<Value = Act> {
         (0usize..12).prop_map(Act::Fail),
         (0usize..12).prop_map(Act::Submit),
         (0usize..12).prop_map(Act::Answer),
-        (0usize..12).prop_map(Act::Beat),
+        (0usize..12, -9i64..3).prop_map(|(n, seconds)| Act::Beat(n, seconds)),
+        (0usize..12).prop_map(Act::Start),
+        (0usize..12).prop_map(Act::Lose),
+        Just(Act::Stray),
+        Just(Act::StartAgain),
     ]
 }
 
@@ -68,7 +76,13 @@ fn play(acts: &[Act], store: bool) -> (Vec<HistoryEvent>, Snapshot) {
             Act::Answer(n) => call(n)
                 .and_then(|call| call.token)
                 .map(|token| Input::Callback { token, outcome: TaskOutcome::Succeeded(json("2")) }),
-            Act::Beat(n) => call(n).and_then(|call| call.token).map(|token| Input::Heartbeat { token }),
+            Act::Beat(n, seconds) => call(n)
+                .and_then(|call| call.token)
+                .map(|token| Input::Heartbeat { token, at: world.now.plus_seconds(*seconds) }),
+            Act::Start(n) => call(n).map(|call| Input::TaskStarted { effect: call.effect, worker: None }),
+            Act::Lose(n) => call(n).map(|call| Input::TaskLost { effect: call.effect }),
+            Act::Stray => Some(Input::TaskLost { effect: EffectId(1_000) }),
+            Act::StartAgain => Some(Input::Start { input: json("{}") }),
         };
         if let Some(input) = input {
             world.give(input);

@@ -64,7 +64,7 @@ fn heartbeats_hold_off_the_heartbeat_timeout_but_not_the_timeout() {
     world.give(Input::TaskSubmitted { effect: call.effect, output: Value::Null });
     for _ in 0..6 {
         world.pass_seconds(9);
-        assert_eq!(world.give(Input::Heartbeat { token: token.clone() }), Verdict::Accepted);
+        assert_eq!(world.give(Input::Heartbeat { token: token.clone(), at: world.now }), Verdict::Accepted);
     }
     world.pass_seconds(6);
     assert_eq!(world.failure(), Failure::named("States.Timeout"));
@@ -89,14 +89,14 @@ fn an_unknown_token_is_no_task() {
     let mut world = World::started(CALLBACK, "{}");
     let token = world.calls[0].token.clone().expect("a callback task has a token");
     let other_secret = engine::TaskToken::new([0; 16], token.execution_arn());
-    assert_eq!(world.give(Input::Heartbeat { token: other_secret }), Verdict::NoSuchTask);
+    assert_eq!(world.give(Input::Heartbeat { token: other_secret, at: world.now }), Verdict::NoSuchTask);
 
     let elsewhere = World::new(CALLBACK);
     let mut execution = elsewhere.snapshot.execution().clone();
     execution.arn = format!("{}2", execution.arn).into();
     world.snapshot = engine::Snapshot::new(execution);
     world.give(Input::Start { input: json("{}") });
-    assert_eq!(world.give(Input::Heartbeat { token }), Verdict::NoSuchTask);
+    assert_eq!(world.give(Input::Heartbeat { token, at: world.now }), Verdict::NoSuchTask);
 }
 
 const RETRIED: &str = r#"{"StartAt": "Call", "States": {"Call": {

@@ -33,6 +33,23 @@ pub fn json(text: &str) -> Value {
     Value::parse(text).unwrap_or_else(|error| panic!("{error}"))
 }
 
+/// The snapshot, stored and read back with its payloads kept elsewhere meanwhile.
+pub fn stored_apart(snapshot: &Snapshot) -> Snapshot {
+    let mut small = snapshot.clone();
+    let mut payloads = Vec::new();
+    small.visit_payloads(&mut |payload| {
+        let moved = Value::from(format!("payload {}", payloads.len()));
+        payloads.push(std::mem::replace(payload, moved));
+    });
+    let mut read = Snapshot::decode(&small.encode()).expect("a snapshot reads back");
+    assert_eq!(read, small);
+    let mut payloads = payloads.into_iter();
+    read.visit_payloads(&mut |payload| *payload = payloads.next().expect("as many as before"));
+    assert_eq!(payloads.next(), None);
+    assert_eq!(read, *snapshot);
+    Snapshot::decode(&read.encode()).expect("a snapshot reads back")
+}
+
 impl World {
     pub fn new(definition: &str) -> World {
         let now = Timestamp::from_millis(1_700_000_000_000);
@@ -86,13 +103,16 @@ impl World {
         self.seed += 1;
         let mut env = Env::new(self.now, self.seed);
         env.limits = self.limits;
-        let snapshot = if self.store {
-            Snapshot::decode(&self.snapshot.encode()).expect("a snapshot reads back")
-        } else {
-            self.snapshot.clone()
-        };
+        let snapshot = if self.store { stored_apart(&self.snapshot) } else { self.snapshot.clone() };
         assert_eq!(snapshot, self.snapshot);
-        engine::step(&self.machine, snapshot, input, &env)
+        let transition = engine::step(&self.machine, snapshot, input, &env);
+        if transition.verdict != Verdict::Accepted {
+            assert_eq!(transition.snapshot, self.snapshot, "what is refused changes nothing");
+            assert!(transition.history.is_empty() && transition.effects.is_empty());
+        }
+        assert_eq!(transition.wake_at, transition.snapshot.wake_at());
+        assert_eq!(transition.more, transition.snapshot.more());
+        transition
     }
 
     fn take(&mut self, transition: Transition) -> bool {
