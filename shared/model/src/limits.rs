@@ -257,6 +257,7 @@ pub fn throttle(operation: &str) -> Throttle {
 
 /// The limits that an installation may raise or lift; `None` means without limit. The default
 /// is the service's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// See [`PAYLOAD_BYTES_MAX`].
     pub payload_bytes_max: Option<usize>,
