@@ -16,6 +16,14 @@ pub trait Tasks: Send + Sync {
     /// learns half-way that a state was never going to work.
     fn callable(&self, state: &str, resource: &Resource) -> Result<(), NotCallable>;
 
+    /// Whether the call may be made twice: it only reads, or whoever is called recognises it. Asked
+    /// when a driver has stopped between a call and the record of what came of it; any other call
+    /// has an unknown outcome then.
+    fn is_repeatable(&self, call: &Call) -> bool {
+        let _ = call;
+        false
+    }
+
     /// Performs one attempt of a task. Whatever goes wrong is an [`Answer`]: Retry and Catch
     /// decide what becomes of it. Dropping the future cancels the call where that is possible.
     fn call<'a>(&'a self, call: &'a Call, execution: &'a Execution) -> Answering<'a>;

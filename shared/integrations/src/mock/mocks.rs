@@ -68,6 +68,10 @@ impl Tasks for Mocks {
         if self.states.contains_key(state) { Ok(()) } else { self.otherwise.callable(state, resource) }
     }
 
+    fn is_repeatable(&self, call: &Call) -> bool {
+        !self.states.contains_key(&call.state) && self.otherwise.is_repeatable(call)
+    }
+
     fn call<'a>(&'a self, call: &'a Call, execution: &'a Execution) -> Answering<'a> {
         match self.states.get(&call.state) {
             // Counted now and not when first polled: attempts are numbered in the order of the calls.

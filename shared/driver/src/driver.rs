@@ -1,0 +1,213 @@
+//! A driver process: receives messages, holds one session per execution, and lets go in good order.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use integrations::Tasks;
+use journal::execution::Owner;
+use model::arn::ExecutionArn;
+use ports::queue::BATCH_MAX;
+use ports::{Receipt, Received};
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::JoinSet;
+
+use crate::message::Message;
+use crate::session::{self, Arrival, Left, Shared};
+use crate::world::{World, WorldError};
+
+/// Receives messages and moves the executions they are about.
+pub struct Driver {
+    shared: Arc<Shared>,
+    closing: watch::Sender<bool>,
+    sessions: Arc<Sessions>,
+}
+
+/// The executions in hand, and the messages that keep them there.
+#[derive(Default)]
+struct Sessions {
+    held: Mutex<BTreeMap<ExecutionArn, Entry>>,
+    /// A session has ended.
+    freed: Notify,
+}
+
+struct Entry {
+    inbox: mpsc::Sender<Arrival>,
+    receipts: Vec<Receipt>,
+}
+
+/// Messages that wait in the inbox of one session; more come again later.
+const INBOX_MAX: usize = 32;
+/// How long one receive waits.
+const RECEIVE_WAIT: Duration = Duration::from_secs(20);
+
+impl Driver {
+    /// A driver of `world` that performs tasks with `tasks`. Each has an identity of its own.
+    pub fn new(world: World, tasks: Arc<dyn Tasks>) -> Result<Driver, WorldError> {
+        let me = Owner(world.0.random()?);
+        let (closing, seen) = watch::channel(false);
+        let shared = Arc::new(Shared { world: world.0, tasks, me, closing: seen });
+        Ok(Driver { shared, closing, sessions: Arc::default() })
+    }
+
+    /// Who it is in the records that it appends.
+    pub fn owner(&self) -> Owner {
+        self.shared.me
+    }
+
+    /// Executions in hand.
+    pub fn sessions(&self) -> usize {
+        self.sessions.lock().len()
+    }
+
+    /// Receives and drives until `shutdown`. Then no new call is started; what runs has
+    /// `grace_millis` to end; everything else is handed over. Dropping the future stops at once,
+    /// as a crash would.
+    pub async fn run(&self, shutdown: impl Future<Output = ()>) {
+        let mut tasks = JoinSet::new();
+        tokio::pin!(shutdown);
+        let keeper = self.keep();
+        tokio::pin!(keeper);
+        loop {
+            let free = self.shared.world.config.sessions_max.saturating_sub(self.sessions());
+            tokio::select! {
+                biased;
+                () = &mut shutdown => break,
+                () = &mut keeper => {}
+                Some(_) = tasks.join_next(), if !tasks.is_empty() => {}
+                received = self.receive(free), if free > 0 => self.route(received, &mut tasks),
+                () = self.sessions.freed.notified(), if free == 0 => {}
+            }
+        }
+        self.closing.send_replace(true);
+        let world = &self.shared.world;
+        let until = world.now().plus_millis(world.config.grace_millis);
+        while !tasks.is_empty() {
+            tokio::select! {
+                biased;
+                _ = tasks.join_next() => {}
+                () = &mut keeper => {}
+                () = world.sleep_until(until) => break,
+            }
+        }
+    }
+
+    async fn receive(&self, free: usize) -> Vec<Received> {
+        let world = &self.shared.world;
+        match world.queue.receive(free.min(BATCH_MAX), RECEIVE_WAIT).await {
+            Ok(received) => received,
+            Err(error) => {
+                tracing::warn!(%error, "no messages could be received");
+                world.sleep(world.config.retry_millis.saturating_mul(8)).await;
+                Vec::new()
+            }
+        }
+    }
+
+    fn route(&self, received: Vec<Received>, tasks: &mut JoinSet<()>) {
+        for received in received {
+            let message = match Message::decode(&received.body) {
+                Ok(message) => message,
+                Err(error) => {
+                    // It goes to the dead letters once it has come often enough.
+                    tracing::error!(%error, "a message is left alone");
+                    continue;
+                }
+            };
+            let arrival = Arrival { news: message.news, again: received.receive_count > 1 };
+            let mut held = self.sessions.lock();
+            if let Some(entry) = held.get_mut(&message.execution) {
+                if entry.inbox.try_send(arrival).is_ok() {
+                    entry.receipts.push(received.receipt);
+                }
+                continue;
+            }
+            let (inbox, arrivals) = mpsc::channel(INBOX_MAX);
+            held.insert(message.execution.clone(), Entry { inbox, receipts: vec![received.receipt] });
+            drop(held);
+            let (shared, sessions) = (self.shared.clone(), self.sessions.clone());
+            tasks.spawn(hold(shared, sessions, message.execution, arrival, arrivals));
+        }
+    }
+
+    /// Keeps messages hidden and the lease alive while executions are in hand.
+    async fn keep(&self) {
+        let world = &self.shared.world;
+        let config = &world.config;
+        let visibility = Duration::from_millis(config.visibility_millis.max(0).unsigned_abs());
+        let tick = (config.visibility_millis / 3).min(config.lease_refresh_millis).max(1);
+        loop {
+            world.sleep(tick).await;
+            let receipts: Vec<Receipt> =
+                self.sessions.lock().values().flat_map(|entry| entry.receipts.iter().cloned()).collect();
+            if receipts.is_empty() {
+                continue;
+            }
+            for batch in receipts.chunks(BATCH_MAX) {
+                if let Err(error) = world.queue.extend(batch, visibility).await {
+                    tracing::warn!(%error, "messages may come again while they are in hand");
+                }
+            }
+            if !config.sole_owner {
+                let alive_until = world.now().plus_millis(config.lease_millis);
+                if let Err(error) = world.executions.put_lease(self.shared.me, alive_until).await {
+                    tracing::warn!(%error, "the lease was not renewed");
+                }
+            }
+        }
+    }
+}
+
+impl Sessions {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<ExecutionArn, Entry>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn hold(
+    shared: Arc<Shared>,
+    sessions: Arc<Sessions>,
+    arn: ExecutionArn,
+    first: Arrival,
+    mut inbox: mpsc::Receiver<Arrival>,
+) {
+    // Also when the session panics or is dropped: its messages come again.
+    let leaving = Leaving { sessions: &sessions, arn: &arn };
+    let mut first = first;
+    loop {
+        let left = session::run(&shared, &arn, first, &mut inbox).await;
+        let receipts = {
+            let mut held = sessions.lock();
+            // Under the lock nobody can add one unseen.
+            match inbox.try_recv() {
+                Ok(arrival) if left == Left::Done => {
+                    first = arrival;
+                    continue;
+                }
+                _ => held.remove(&arn).map(|entry| entry.receipts).unwrap_or_default(),
+            }
+        };
+        drop(leaving);
+        if left == Left::Done {
+            for batch in receipts.chunks(BATCH_MAX) {
+                if let Err(error) = shared.world.queue.delete(batch).await {
+                    tracing::debug!(%error, "messages will come once more");
+                }
+            }
+        }
+        return;
+    }
+}
+
+struct Leaving<'a> {
+    sessions: &'a Sessions,
+    arn: &'a ExecutionArn,
+}
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        self.sessions.lock().remove(self.arn);
+        self.sessions.freed.notify_one();
+    }
+}

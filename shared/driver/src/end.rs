@@ -1,0 +1,108 @@
+//! The end of an execution: the terminal record stands, then META, then the status event.
+
+use journal::execution::{Ending, Meta};
+use model::arn::ExecutionArn;
+use model::json::{Text, Value};
+use model::limits;
+use model::status::ExecutionStatus;
+use model::timestamp::Timestamp;
+use ports::bus::Event;
+
+use crate::config::StatusEvents;
+use crate::world::{Inner, WorldError};
+
+impl Inner {
+    /// Writes the end into META and publishes it; `again` publishes it also when META knew.
+    pub async fn ended(
+        &self,
+        arn: &ExecutionArn,
+        meta: &Meta,
+        ending: &Ending,
+        again: bool,
+    ) -> Result<(), WorldError> {
+        let wrote = self.executions.close(arn, ending).await?;
+        if wrote || again {
+            self.publish(meta, Some(ending)).await?;
+        }
+        Ok(())
+    }
+
+    /// Publishes where an execution stands, if it is one of the changes to be published.
+    pub async fn publish(&self, meta: &Meta, ending: Option<&Ending>) -> Result<(), WorldError> {
+        let status = ending.map_or(ExecutionStatus::Running, |ending| ending.status);
+        let wanted = match self.config.status_events {
+            StatusEvents::All => true,
+            StatusEvents::Failures => {
+                !matches!(status, ExecutionStatus::Running | ExecutionStatus::Succeeded)
+            }
+            StatusEvents::None => false,
+        };
+        if !wanted {
+            return Ok(());
+        }
+        let time = ending.map_or(meta.execution.started_at, |ending| ending.at);
+        let event = Event {
+            time,
+            source: Text::new_static("aws.states"),
+            detail_type: Text::new_static("Step Functions Execution Status Change"),
+            resources: vec![meta.execution.arn.clone()],
+            detail: detail(meta, ending, status),
+        };
+        Ok(self.bus.publish(event).await?)
+    }
+}
+
+/// The event's `detail`. Input, and then output, are left out when they are too large together.
+///
+/// Source: recorded status events; Step Functions developer guide, "Automating Step Functions
+/// event delivery with EventBridge".
+fn detail(meta: &Meta, ending: Option<&Ending>, status: ExecutionStatus) -> Value {
+    let execution = &meta.execution;
+    let input = meta.input.to_json();
+    let output = ending.and_then(|ending| ending.output.as_ref()).map(Value::to_json);
+    let escaped = |text: &str| Value::from(Text::from(text)).json_len();
+    let output_bytes = output.as_deref().map_or(0, escaped);
+    let with_output = output_bytes <= limits::STATUS_EVENT_DATA_BYTES_MAX;
+    let with_input = with_output && escaped(&input) + output_bytes <= limits::STATUS_EVENT_DATA_BYTES_MAX;
+    let failure = ending.map(|ending| &ending.failure);
+    let redrivable = ending.is_some() && status != ExecutionStatus::Succeeded;
+    let reason = match (ending, redrivable) {
+        (_, true) => None,
+        (None, _) => Some("Execution is RUNNING and cannot be redriven"),
+        (Some(_), _) => Some("Execution is SUCCEEDED and cannot be redriven"),
+    };
+    let text = |text: Option<&Text>| text.map_or(Value::Null, |text| Value::from(text.clone()));
+    let time = |at: Option<Timestamp>| at.map_or(Value::Null, |at| Value::from(at.millis()));
+    let details = |included: bool| -> Value { [(Text::new_static("included"), Value::Bool(included))].into_iter().collect() };
+    let payload = |payload: Option<String>, included: bool| match payload {
+        Some(payload) if included => Value::from(Text::from(payload)),
+        _ => Value::Null,
+    };
+    let has_output = output.is_some();
+    [
+        ("executionArn", Value::from(execution.arn.clone())),
+        ("stateMachineArn", Value::from(execution.state_machine_arn.clone())),
+        ("name", Value::from(execution.name.clone())),
+        ("status", Value::from(Text::new_static(status.as_str()))),
+        ("startDate", Value::from(execution.started_at.millis())),
+        ("stopDate", time(ending.map(|ending| ending.at))),
+        ("input", payload(Some(input), with_input)),
+        ("output", payload(output, with_output)),
+        ("stateMachineVersionArn", text(execution.state_machine_version_arn.as_ref())),
+        ("stateMachineAliasArn", text(execution.state_machine_alias_arn.as_ref())),
+        ("redriveCount", Value::from(i64::from(meta.redrive_count))),
+        ("redriveDate", time(meta.redriven_at)),
+        (
+            "redriveStatus",
+            Value::from(Text::new_static(if redrivable { "REDRIVABLE" } else { "NOT_REDRIVABLE" })),
+        ),
+        ("redriveStatusReason", reason.map_or(Value::Null, |reason| Value::from(Text::new_static(reason)))),
+        ("inputDetails", details(with_input)),
+        ("outputDetails", if has_output { details(with_output) } else { Value::Null }),
+        ("error", text(failure.and_then(|failure| failure.error.as_ref()))),
+        ("cause", text(failure.and_then(|failure| failure.cause.as_ref()))),
+    ]
+    .into_iter()
+    .map(|(name, value)| (Text::new_static(name), value))
+    .collect()
+}

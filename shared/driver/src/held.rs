@@ -1,0 +1,460 @@
+//! An execution in hand: loaded, stepped, and appended to.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use asl::machine::Machine;
+use asl::state::{Resource, StateKind};
+use engine::{Call, EffectId, Env, Input, Snapshot, Verdict};
+use journal::StoreError;
+use journal::execution::{AppendError, Ending, Loaded, Meta, Owner, Record, Writer};
+use journal::payload::{self, Known};
+use model::arn::{ActivityArn, ExecutionArn};
+use model::history::HistoryEvent;
+use model::json::Text;
+
+use model::timestamp::Timestamp;
+use ports::Row;
+
+use crate::run::input_name;
+use crate::state::{DeliveryId, Holder, State, Step, Steps};
+use crate::world::{Inner, WorldError};
+
+/// An execution in hand. What was applied since the last append stands in the draft.
+pub(crate) struct Held {
+    pub arn: ExecutionArn,
+    pub meta: Arc<Meta>,
+    pub machine: Arc<Machine>,
+    pub state: State,
+    /// The newest record; none for an execution that is about to be created.
+    pub seq: Option<u64>,
+    /// How it ended, if it has.
+    pub ending: Option<Ending>,
+    draft: Draft,
+    parked: Option<Row>,
+    known: Known,
+    full: Full,
+    missing_activities: Arc<[Text]>,
+}
+
+/// What was found of an execution.
+pub(crate) enum Found {
+    /// It goes on.
+    Open(Box<Held>),
+    /// It has ended.
+    Ended(Arc<Meta>, Ending),
+}
+
+/// What the next record will hold.
+#[derive(Default)]
+struct Draft {
+    history: Vec<HistoryEvent>,
+    steps: Steps,
+    /// Calls claimed in it, to be started once it stands.
+    claimed: Vec<Box<Call>>,
+    /// Calls that nobody waits for any more.
+    cancelled: Vec<EffectId>,
+    /// Something beside history has changed.
+    dirty: bool,
+    /// The nonce of the record, kept over attempts to append it.
+    writer: Option<Writer>,
+}
+
+/// What is known of the newest record with a state.
+#[derive(Clone, Copy, Default)]
+struct Full {
+    state_bytes: usize,
+    records_since: u32,
+    bytes_since: usize,
+}
+
+/// What is to be done now that a record stands.
+#[derive(Default)]
+pub(crate) struct Appended {
+    /// Calls to start.
+    pub start: Vec<Box<Call>>,
+    /// Calls to abort.
+    pub cancel: Vec<EffectId>,
+    /// When the record was made.
+    pub at: Timestamp,
+}
+
+impl Held {
+    /// An execution that is about to be created.
+    pub async fn new(world: &Inner, arn: ExecutionArn, meta: Arc<Meta>) -> Result<Held, WorldError> {
+        let machine = machine_of(world, &arn, &meta).await?;
+        let snapshot = Snapshot::new(meta.execution.clone());
+        let mut held = Held {
+            arn,
+            meta,
+            machine,
+            state: State::new(snapshot),
+            seq: None,
+            ending: None,
+            draft: Draft::default(),
+            parked: None,
+            known: Known::default(),
+            full: Full::default(),
+            missing_activities: Arc::from([]),
+        };
+        held.look_for_activities(world).await?;
+        Ok(held)
+    }
+
+    /// The execution as it stands; none when it does not exist.
+    pub async fn load(world: &Inner, arn: &ExecutionArn) -> Result<Option<Found>, WorldError> {
+        let Some(loaded) = world.executions.load(arn).await? else { return Ok(None) };
+        if let Some(ending) = loaded.ending {
+            return Ok(Some(Found::Ended(Arc::new(loaded.meta), ending)));
+        }
+        let machine = machine_of(world, arn, &loaded.meta).await?;
+        let snapshot = Snapshot::new(loaded.meta.execution.clone());
+        let mut held = Held {
+            arn: arn.clone(),
+            meta: Arc::new(loaded.meta.clone()),
+            machine,
+            state: State::new(snapshot),
+            seq: None,
+            ending: None,
+            draft: Draft::default(),
+            parked: None,
+            known: Known::default(),
+            full: Full::default(),
+            missing_activities: Arc::from([]),
+        };
+        held.replay(world, loaded).await?;
+        held.look_for_activities(world).await?;
+        Ok(Some(Found::Open(Box::new(held))))
+    }
+
+    /// Forgets what was not appended, and takes what others appended.
+    pub async fn reload(&mut self, world: &Inner) -> Result<(), WorldError> {
+        let loaded = world.executions.load(&self.arn).await?;
+        let loaded =
+            loaded.ok_or_else(|| StoreError::Damaged(format!("the records of {} are missing", self.arn)))?;
+        self.draft = Draft::default();
+        self.known.forget();
+        self.replay(world, loaded).await
+    }
+
+    async fn replay(&mut self, world: &Inner, loaded: Loaded) -> Result<(), WorldError> {
+        let Loaded { meta, seq, ending, records, parked } = loaded;
+        self.seq = Some(seq);
+        self.ending = ending;
+        self.parked = parked;
+        self.full = Full::default();
+        for record in &records {
+            match &record.state {
+                Some(bytes) => {
+                    let mut state = State::decode(bytes, &meta)
+                        .map_err(|error| StoreError::Damaged(format!("record {} of {}: {error}", record.seq, self.arn)))?;
+                    world.executions.inline(&mut state).await?;
+                    self.state = state;
+                    self.full = Full { state_bytes: bytes.len(), ..Full::default() };
+                }
+                None => {
+                    let mut steps: Steps = Steps::decode(&record.steps).map_err(|error| {
+                        StoreError::Damaged(format!("record {} of {}: {error}", record.seq, self.arn))
+                    })?;
+                    world.executions.inline(&mut steps).await?;
+                    self.repeat(world, record, steps)?;
+                    self.full.records_since += 1;
+                    self.full.bytes_since += record.steps.len();
+                }
+            }
+        }
+        self.meta = Arc::new(meta);
+        Ok(())
+    }
+
+    /// Does again what a record did: the engine gives the same for the same.
+    fn repeat(&mut self, world: &Inner, record: &Record, steps: Steps) -> Result<(), WorldError> {
+        for step in steps.steps {
+            let mut env = Env::new(step.now, step.seed);
+            env.limits = step.limits;
+            env.missing_activities = step.missing_activities.into();
+            let transition = self.step(world, &step.input, &env)?;
+            self.state.take(&step.input, step.delivery, transition);
+        }
+        for effect in steps.closed {
+            self.state.close(effect);
+        }
+        if let Some(owner) = record.owner {
+            for (effect, repeatable) in steps.claimed {
+                self.state.claim(effect, owner, record.at, repeatable);
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives an input to the engine. What comes of it is in the draft until the next append. A
+    /// delivery that was taken before is answered as then.
+    pub fn apply(
+        &mut self,
+        world: &Inner,
+        input: Input,
+        delivery: Option<DeliveryId>,
+    ) -> Result<Verdict, WorldError> {
+        if let Some(verdict) = delivery.and_then(|delivery| self.state.taken(delivery)) {
+            return Ok(verdict);
+        }
+        let (now, seed) = (world.now(), world.random()?);
+        let mut env = Env::new(now, seed);
+        env.limits = world.limits;
+        env.missing_activities = self.missing_activities.clone();
+        let transition = self.step(world, &input, &env)?;
+        let made = self.state.take(&input, delivery, transition);
+        if made.verdict != Verdict::Accepted {
+            // Nothing has changed; nobody need remember it.
+            self.state.recent.retain(|(taken, _)| Some(*taken) != delivery);
+            return Ok(made.verdict);
+        }
+        self.draft.history.extend(made.history);
+        self.draft.cancelled.extend(made.cancelled);
+        self.draft.dirty = true;
+        self.draft.steps.steps.push(Step {
+            input,
+            delivery,
+            now,
+            seed,
+            limits: world.limits,
+            missing_activities: self.missing_activities.to_vec(),
+        });
+        Ok(made.verdict)
+    }
+
+    fn step(&mut self, _: &Inner, input: &Input, env: &Env) -> Result<engine::Transition, WorldError> {
+        let empty = Snapshot::new(self.meta.execution.clone());
+        let snapshot = std::mem::replace(&mut self.state.snapshot, empty);
+        let machine = &self.machine;
+        // Nothing of the snapshot is used after a panic, so that half a step is never seen.
+        catch_unwind(AssertUnwindSafe(|| engine::step(machine, snapshot, input.clone(), env))).map_err(|panic| {
+            WorldError::Panicked {
+                seq: self.seq.unwrap_or(0),
+                input: input_name(input),
+                message: panic_message(panic.as_ref()),
+            }
+        })
+    }
+
+    /// Ends the execution without interpreting it, because that has failed too often.
+    pub fn give_up(&mut self, world: &Inner, failure: model::error::Failure) -> Result<(), WorldError> {
+        let mut env = Env::new(world.now(), world.random()?);
+        env.limits = world.limits;
+        let empty = Snapshot::new(self.meta.execution.clone());
+        let snapshot = std::mem::replace(&mut self.state.snapshot, empty);
+        let transition = engine::give_up(snapshot, failure, &env);
+        let made = self.state.take(&Input::Continue, None, transition);
+        self.draft.history.extend(made.history);
+        self.draft.cancelled.extend(made.cancelled);
+        self.draft.dirty = true;
+        // Such a record cannot be repeated by stepping: it carries its state.
+        self.full.records_since = u32::MAX;
+        Ok(())
+    }
+
+    /// A call waits for somebody else now.
+    pub fn close(&mut self, effect: EffectId) {
+        self.state.close(effect);
+        self.draft.steps.closed.push(effect);
+        self.draft.dirty = true;
+    }
+
+    /// Claims every call that nobody has for `owner`, with the next record.
+    pub fn claim(&mut self, owner: Owner, at: Timestamp, repeatable: impl Fn(&Call) -> bool) {
+        let calls: Vec<(EffectId, bool)> =
+            self.state.unclaimed().map(|call| (call.effect, repeatable(call))).collect();
+        for (effect, repeatable) in calls {
+            if let Some(call) = self.state.claim(effect, owner, at, repeatable) {
+                self.draft.claimed.push(call);
+                self.draft.steps.claimed.push((effect, repeatable));
+                self.draft.dirty = true;
+            }
+        }
+    }
+
+    /// Nobody has this call: its owner is gone, and it is safe to repeat.
+    pub fn release(&mut self, effect: EffectId) {
+        for open in &mut self.state.open {
+            if let (true, Holder::Owner { repeat: Some(call), .. }) = (open.effect == effect, &open.holder) {
+                open.holder = Holder::Nobody(call.clone());
+            }
+        }
+        // Not a step that a replay knows.
+        self.full.records_since = u32::MAX;
+        self.draft.dirty = true;
+    }
+
+    /// A claimed call that was not started after all is nobody's again.
+    pub fn unclaim(&mut self, call: Box<Call>) {
+        for open in &mut self.state.open {
+            if open.effect == call.effect {
+                open.holder = Holder::Nobody(call.clone());
+            }
+        }
+        self.full.records_since = u32::MAX;
+        self.draft.dirty = true;
+    }
+
+    /// Whether there is anything to append.
+    pub fn changed(&self) -> bool {
+        self.draft.dirty
+    }
+
+    /// Whether the engine was cut short.
+    pub fn more(&self) -> bool {
+        self.ending.is_none() && self.state.snapshot.more()
+    }
+
+    /// When the engine wants to be woken.
+    pub fn wake_at(&self) -> Option<Timestamp> {
+        self.state.snapshot.wake_at()
+    }
+
+    /// Whether the newest record has an entry among the wake-ups.
+    pub fn is_parked(&self) -> bool {
+        self.parked.is_some()
+    }
+
+    /// Appends the draft, or creates the execution with it. `owner`: who may start the calls
+    /// claimed in it. After a conflict the draft is void: reload.
+    pub async fn append(&mut self, world: &Inner, owner: Option<Owner>) -> Result<Appended, AppendFailed> {
+        let at = world.now();
+        let writer = match self.draft.writer {
+            Some(writer) => writer,
+            None => Writer(world.random()?),
+        };
+        self.draft.writer = Some(writer);
+        let scope = world.executions.blob_scope(&self.arn)?;
+        let config = world.executions.store().config();
+        let mut blobs = Vec::new();
+        let (steps, state) = if self.wants_state(config) {
+            let outlined =
+                payload::outline(&mut self.state, &scope, config.payload_bytes_inline_max, &mut self.known);
+            let bytes = self.state.encode();
+            blobs.extend(outlined.blobs.iter().cloned());
+            payload::restore(&mut self.state, outlined);
+            (bytes::Bytes::new(), Some(bytes))
+        } else {
+            let mut steps = self.draft.steps.clone();
+            let outlined =
+                payload::outline(&mut steps, &scope, config.payload_bytes_inline_max, &mut self.known);
+            blobs.extend(outlined.blobs);
+            (steps.encode(), None)
+        };
+        let (step_bytes, state_bytes) = (steps.len(), state.as_ref().map(bytes::Bytes::len));
+        let seq = self.seq.map_or(0, |seq| seq + 1);
+        let record = Record {
+            seq,
+            writer,
+            owner,
+            at,
+            last_event_id: self.state.snapshot.last_event_id(),
+            history: self.draft.history.clone(),
+            steps,
+            state,
+        };
+        let ending = record.ending();
+        let wake_at = self.parks_until(world);
+        let appended = match self.seq {
+            None => world.executions.create(&self.meta, record, wake_at, blobs, &mut self.known).await,
+            Some(_) => world.executions.append(&self.arn, record, wake_at, blobs, &mut self.known).await,
+        };
+        let appended = match appended {
+            Ok(appended) => appended,
+            Err(AppendError::Conflict { .. }) => return Err(AppendFailed::Conflict),
+            Err(AppendError::Store(error)) => {
+                // Which blobs were written is not known.
+                self.known.forget();
+                return Err(AppendFailed::World(error.into()));
+            }
+        };
+        self.seq = Some(seq);
+        self.ending = ending;
+        match state_bytes {
+            Some(state_bytes) => self.full = Full { state_bytes, ..Full::default() },
+            None => {
+                self.full.records_since += 1;
+                self.full.bytes_since += step_bytes;
+            }
+        }
+        let superseded = std::mem::replace(&mut self.parked, appended.parked);
+        let draft = std::mem::take(&mut self.draft);
+        if let Some(superseded) = superseded {
+            // Left behind, it is found stale when it is due; no reason to stop.
+            if let Err(error) = world.executions.unpark(superseded).await {
+                tracing::debug!(execution = %self.arn, %error, "a wake-up was left behind");
+            }
+        }
+        Ok(Appended { start: draft.claimed, cancel: draft.cancelled, at })
+    }
+
+    /// Whether the next record carries the state: always while that is small, else once the steps
+    /// since the last one weigh as much.
+    fn wants_state(&self, config: &journal::Config) -> bool {
+        let Full { state_bytes, records_since, bytes_since } = self.full;
+        self.seq.is_none()
+            || state_bytes <= config.state_bytes_always
+            || records_since >= config.stateless_records_max
+            || bytes_since >= state_bytes
+    }
+
+    /// When the wake-up is too far for a message, and nothing happens before: then its record is
+    /// entered among the wake-ups.
+    fn parks_until(&self, world: &Inner) -> Option<Timestamp> {
+        let at = self.wake_at()?;
+        let waits = self.state.open.is_empty() && !self.state.snapshot.more();
+        (waits && at.millis_since(world.now()) > world.config.delay_millis_max).then_some(at)
+    }
+
+    /// Makes a parking record of a draft that may be empty.
+    pub fn touch(&mut self) {
+        self.draft.dirty = true;
+    }
+
+    /// Which activities of the machine do not exist at this time.
+    pub async fn look_for_activities(&mut self, world: &Inner) -> Result<(), WorldError> {
+        let mut missing: BTreeMap<Text, bool> = BTreeMap::new();
+        for state in &self.machine.states {
+            let StateKind::Task(task) = &state.kind else { continue };
+            let Resource::Activity { arn } = &task.resource else { continue };
+            if missing.contains_key(arn) {
+                continue;
+            }
+            let exists = match ActivityArn::parse(arn) {
+                Ok(activity) => world.machines.registry().activity_exists(&activity).await?,
+                Err(_) => false,
+            };
+            missing.insert(arn.clone(), !exists);
+        }
+        self.missing_activities = missing.into_iter().filter(|(_, missing)| *missing).map(|(arn, _)| arn).collect();
+        Ok(())
+    }
+
+}
+
+/// Why a draft was not appended.
+#[derive(Debug)]
+pub(crate) enum AppendFailed {
+    /// Somebody else appended first: reload and apply again.
+    Conflict,
+    /// It may be appended again as it is.
+    World(WorldError),
+}
+
+impl<E: Into<WorldError>> From<E> for AppendFailed {
+    fn from(error: E) -> AppendFailed {
+        AppendFailed::World(error.into())
+    }
+}
+
+async fn machine_of(world: &Inner, arn: &ExecutionArn, meta: &Meta) -> Result<Arc<Machine>, WorldError> {
+    Ok(world.machines.get(&arn.state_machine(), &meta.revision_id).await?)
+}
+
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
+}

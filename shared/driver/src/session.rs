@@ -1,0 +1,474 @@
+//! The session: one execution in the hands of one driver, from a message to a rest.
+
+use std::sync::Arc;
+
+use engine::{EffectId, Input, Verdict};
+use integrations::Tasks;
+use journal::StoreError;
+use journal::execution::{AppendError, Owner, Writer};
+use model::arn::ExecutionArn;
+use model::error::{Failure, RUNTIME};
+use model::timestamp::Timestamp;
+use tokio::sync::{mpsc, watch};
+
+use crate::calls::{Calls, Came};
+use crate::door::{self, Announce};
+use crate::held::{AppendFailed, Appended, Found, Held};
+use crate::message::{Message, News};
+use crate::state::{DeliveryId, Holder};
+use crate::world::{Inner, WorldError};
+
+/// What every session of a driver shares.
+pub(crate) struct Shared {
+    pub world: Arc<Inner>,
+    pub tasks: Arc<dyn Tasks>,
+    /// Who this driver is.
+    pub me: Owner,
+    /// True once no new calls are to be started.
+    pub closing: watch::Receiver<bool>,
+}
+
+/// A message as it reaches a session.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    pub news: News,
+    /// It was received before, and whoever had it did not come to an end.
+    pub again: bool,
+}
+
+/// How a session ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Left {
+    /// Everything that its messages announced is in the records, and whatever is to happen next
+    /// has a message or a wake-up of its own: they can be deleted.
+    Done,
+    /// Its messages have to come again.
+    Again,
+}
+
+/// One execution in hand.
+struct Session<'a> {
+    shared: &'a Shared,
+    held: Box<Held>,
+    calls: Calls,
+    /// Inputs that are not in a record yet, in the order in which they came.
+    inputs: Vec<(Input, Option<DeliveryId>)>,
+    /// Calls that wait for somebody else now, which no record says yet.
+    queued: Vec<EffectId>,
+    began: Timestamp,
+    /// The message that began the session had been received before.
+    again: bool,
+    /// A timer that is known to have a message of its own.
+    announced: Option<Timestamp>,
+}
+
+/// What to do next.
+enum Next {
+    Go,
+    Leave(Left),
+}
+
+/// Holds `arn` until it rests. `inbox` brings further messages about it meanwhile.
+pub(crate) async fn run(
+    shared: &Shared,
+    arn: &ExecutionArn,
+    first: Arrival,
+    inbox: &mut mpsc::Receiver<Arrival>,
+) -> Left {
+    match hold(shared, arn, first, inbox).await {
+        Ok(left) => left,
+        Err(error) => {
+            failed(shared, arn, &error).await;
+            Left::Again
+        }
+    }
+}
+
+async fn hold(
+    shared: &Shared,
+    arn: &ExecutionArn,
+    first: Arrival,
+    inbox: &mut mpsc::Receiver<Arrival>,
+) -> Result<Left, WorldError> {
+    let world = &*shared.world;
+    let found = match Held::load(world, arn).await? {
+        Some(found) => found,
+        None => {
+            let News::Start(meta) = &first.news else {
+                // Its retention is over, or it never was.
+                return Ok(Left::Done);
+            };
+            let age = world.now().millis_since(meta.execution.started_at);
+            if age > world.executions.store().config().name_retention_millis {
+                return Ok(Left::Done);
+            }
+            door::create(world, arn, meta.clone(), Announce::Done).await?;
+            match Held::load(world, arn).await? {
+                Some(found) => found,
+                None => return Ok(Left::Again),
+            }
+        }
+    };
+    let held = match found {
+        Found::Open(held) => held,
+        Found::Ended(meta, ending) => {
+            world.ended(arn, &meta, &ending, first.again).await?;
+            return Ok(Left::Done);
+        }
+    };
+    let mut session = Session {
+        shared,
+        held,
+        calls: Calls::default(),
+        inputs: Vec::new(),
+        queued: Vec::new(),
+        began: world.now(),
+        again: first.again,
+        announced: None,
+    };
+    if let (News::Wake(at), false) = (&first.news, first.again) {
+        // The timer that is set now has a message of its own, unless it is this one.
+        session.announced = session.held.wake_at().filter(|wake_at| wake_at != at);
+    }
+    session.arrived(first);
+    loop {
+        match session.turn(inbox).await? {
+            Next::Go => {}
+            Next::Leave(left) => return Ok(left),
+        }
+    }
+}
+
+impl Session<'_> {
+    fn world(&self) -> &Inner {
+        &self.shared.world
+    }
+
+    fn arrived(&mut self, arrival: Arrival) {
+        if let News::Input(id, input) = arrival.news {
+            self.inputs.push((input, Some(id)));
+        }
+    }
+
+    /// Applies what there is, appends it, starts what it claims; then waits or leaves.
+    async fn turn(&mut self, inbox: &mut mpsc::Receiver<Arrival>) -> Result<Next, WorldError> {
+        if let Some(ending) = self.held.ending.clone() {
+            self.abort_all();
+            self.world().ended(&self.held.arn, &self.held.meta, &ending, self.again).await?;
+            return Ok(Next::Leave(Left::Done));
+        }
+        self.apply_all().await?;
+        let foreign_until = self.settle_owners().await?;
+        let starts = !self.over() && !*self.shared.closing.borrow();
+        if starts {
+            let (me, now) = (self.shared.me, self.world().now());
+            let tasks = &self.shared.tasks;
+            self.held.claim(me, now, |call| tasks.is_repeatable(call));
+        }
+        if self.held.changed() {
+            return self.append().await;
+        }
+        self.rest(inbox, foreign_until, starts).await
+    }
+
+    /// Gives every input at hand to the engine, and what has fallen due.
+    async fn apply_all(&mut self) -> Result<(), WorldError> {
+        let world = self.shared.world.clone();
+        if !self.inputs.is_empty() || self.held.more() {
+            self.held.look_for_activities(&world).await?;
+        }
+        let mut kept = Vec::with_capacity(self.inputs.len());
+        for (input, id) in std::mem::take(&mut self.inputs) {
+            let verdict = self.held.apply(&world, input.clone(), id)?;
+            if verdict == Verdict::Accepted {
+                kept.push((input, id));
+            }
+        }
+        // Until they are appended: another writer may come first.
+        self.inputs = kept;
+        for effect in &self.queued {
+            if self.held.state.open.iter().any(|open| open.effect == *effect) {
+                self.held.close(*effect);
+            }
+        }
+        if self.held.more() {
+            self.held.apply(&world, Input::Continue, None)?;
+        } else if self.held.wake_at().is_some_and(|at| at <= world.now()) {
+            self.wake(&world).await?;
+        }
+        Ok(())
+    }
+
+    /// Whatever is due happens; but a worker that was heard in time is not timed out.
+    async fn wake(&mut self, world: &Inner) -> Result<(), WorldError> {
+        let now = world.now();
+        let silent: Vec<_> = self
+            .held
+            .state
+            .snapshot
+            .open_tasks()
+            .filter(|task| task.heartbeat_at.is_some_and(|at| at <= now))
+            .filter_map(|task| Some((task.effect, task.token?)))
+            .collect();
+        for (effect, token) in silent {
+            if let Some(at) = world.executions.heartbeat(&self.held.arn, effect.0).await? {
+                self.held.apply(world, Input::Heartbeat { token, at }, None)?;
+            }
+        }
+        if self.held.wake_at().is_some_and(|at| at <= now) {
+            self.held.apply(world, Input::Wake, None)?;
+        }
+        Ok(())
+    }
+
+    /// Takes calls from owners that are gone; says until when the others are alive.
+    async fn settle_owners(&mut self) -> Result<Option<Timestamp>, WorldError> {
+        let world = self.shared.world.clone();
+        let mut until: Option<Timestamp> = None;
+        let owned: Vec<_> = self
+            .held
+            .state
+            .open
+            .iter()
+            .filter_map(|open| match &open.holder {
+                Holder::Owner { owner, since, repeat } => Some((open.effect, *owner, *since, repeat.is_some())),
+                Holder::Nobody(_) => None,
+            })
+            .collect();
+        for (effect, owner, since, repeatable) in owned {
+            if owner == self.shared.me {
+                if self.calls.contains(effect) || self.is_settling(effect) {
+                    continue;
+                }
+                // An earlier session of this driver claimed it and did not come to an end.
+            } else {
+                let alive_until = world.owner_until(owner, since, Some(self.shared.me)).await?;
+                if alive_until > world.now() {
+                    until = Some(until.map_or(alive_until, |until| until.min(alive_until)));
+                    continue;
+                }
+            }
+            if repeatable {
+                self.held.release(effect);
+            } else {
+                self.held.apply(&world, Input::TaskLost { effect }, None)?;
+            }
+        }
+        Ok(until)
+    }
+
+    /// Whether what came of a call is at hand.
+    fn is_settling(&self, effect: EffectId) -> bool {
+        self.queued.contains(&effect)
+            || self.inputs.iter().any(|(input, _)| {
+                matches!(input, Input::TaskSettled { effect: settled, .. }
+                    | Input::TaskSubmitted { effect: settled, .. } if *settled == effect)
+            })
+    }
+
+    /// Whether the shift has ended: calls that run are held to their end, no new ones are begun.
+    fn over(&self) -> bool {
+        let world = self.world();
+        world.config.shift_millis.is_some_and(|shift| world.now().millis_since(self.began) >= shift)
+    }
+
+    async fn append(&mut self) -> Result<Next, WorldError> {
+        let world = self.shared.world.clone();
+        let mut pause = world.config.retry_millis;
+        loop {
+            match self.held.append(&world, Some(self.shared.me)).await {
+                Ok(appended) => {
+                    self.inputs.clear();
+                    self.queued.clear();
+                    self.announced = None;
+                    self.appended(&world, appended);
+                    return Ok(Next::Go);
+                }
+                Err(AppendFailed::Conflict) => {
+                    self.held.reload(&world).await?;
+                    self.drop_stale();
+                    return Ok(Next::Go);
+                }
+                Err(AppendFailed::World(error)) => {
+                    if *self.shared.closing.borrow() || pause > world.config.retry_millis.saturating_mul(64) {
+                        return Err(error);
+                    }
+                    tracing::debug!(execution = %self.held.arn, %error, "an append is tried again");
+                    world.sleep(pause).await;
+                    pause = pause.saturating_mul(2);
+                }
+            }
+        }
+    }
+
+    fn appended(&mut self, world: &Inner, appended: Appended) {
+        for effect in appended.cancel {
+            self.calls.abort(effect);
+        }
+        // Others may take this driver for dead before a call that is begun too late has ended;
+        // such a claim is given back, which its next record does.
+        let margin = world.config.lease_margin_millis;
+        let late = !world.config.sole_owner
+            && world.now().millis_since(appended.at) > world.config.lease_millis - margin;
+        for call in appended.start {
+            if late {
+                self.held.unclaim(call);
+            } else {
+                self.calls.start(*call, &self.shared.tasks, &Arc::new(self.held.meta.execution.clone()));
+            }
+        }
+    }
+
+    /// After others have appended: calls that nobody waits for any more are aborted.
+    fn drop_stale(&mut self) {
+        for effect in self.calls.effects() {
+            let mine = self.held.state.open.iter().any(|open| {
+                open.effect == effect
+                    && matches!(open.holder, Holder::Owner { owner, .. } if owner == self.shared.me)
+            });
+            if !mine {
+                self.calls.abort(effect);
+            }
+        }
+    }
+
+    fn abort_all(&mut self) {
+        for effect in self.calls.effects() {
+            self.calls.abort(effect);
+        }
+    }
+
+    /// Nothing is to be appended: waits for what comes next, or leaves.
+    async fn rest(
+        &mut self,
+        inbox: &mut mpsc::Receiver<Arrival>,
+        foreign_until: Option<Timestamp>,
+        starts: bool,
+    ) -> Result<Next, WorldError> {
+        let world = self.shared.world.clone();
+        let wake_at = self.held.wake_at();
+        if self.calls.is_empty() {
+            let soon = wake_at.is_some_and(|at| at.millis_since(world.now()) <= world.config.sleep_millis_max);
+            if !soon || !starts || foreign_until.is_some() {
+                return self.leave(&world, foreign_until).await;
+            }
+        }
+        let mut closing = self.shared.closing.clone();
+        tokio::select! {
+            biased;
+            arrival = inbox.recv() => match arrival {
+                Some(arrival) => {
+                    self.arrived(arrival);
+                    while let Ok(arrival) = inbox.try_recv() {
+                        self.arrived(arrival);
+                    }
+                    // It may speak of records that others have appended.
+                    self.held.reload(&world).await?;
+                    self.drop_stale();
+                }
+                // The driver has gone; what runs is given up.
+                None => return Ok(Next::Leave(Left::Again)),
+            },
+            came = self.calls.next() => {
+                self.came(came);
+                while let Some(came) = self.calls.try_next() {
+                    self.came(came);
+                }
+            }
+            () = sleep_until(&world, wake_at) => {}
+            _ = closing.changed(), if starts => {}
+        }
+        Ok(Next::Go)
+    }
+
+    fn came(&mut self, came: Option<Came>) {
+        match came {
+            Some(Came::Input(input)) => self.inputs.push((input, None)),
+            Some(Came::Queued(effect)) => self.queued.push(effect),
+            None => {}
+        }
+    }
+
+    /// Makes sure that whatever is to happen next has a message or a wake-up of its own.
+    async fn leave(&mut self, world: &Inner, foreign_until: Option<Timestamp>) -> Result<Next, WorldError> {
+        let now = world.now();
+        let at = |at: Timestamp| at.millis_since(now).max(0);
+        let look = Message::look(self.held.arn.clone());
+        if let Some(until) = foreign_until {
+            // Its owner brings it to rest; this looks after it in case the owner does not.
+            let wait = self.held.wake_at().map_or(at(until), |wake_at| at(until).min(at(wake_at)));
+            world.send(&look, wait.max(1)).await?;
+        } else if self.held.state.unclaimed().next().is_some() || self.held.more() {
+            // Handed over: the shift has ended, or the driver is closing.
+            world.send(&look, 0).await?;
+        } else if let Some(wake_at) = self.held.wake_at() {
+            if at(wake_at) <= world.config.delay_millis_max {
+                if self.announced != Some(wake_at) {
+                    let news = News::Wake(wake_at);
+                    world.send(&Message { execution: self.held.arn.clone(), news }, at(wake_at)).await?;
+                }
+            } else if !self.held.is_parked() {
+                self.held.touch();
+                return self.append().await;
+            }
+        }
+        Ok(Next::Leave(Left::Done))
+    }
+}
+
+async fn sleep_until(world: &Inner, at: Option<Timestamp>) {
+    match at {
+        Some(at) => world.sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// A session that failed. Where the interpreter or the stored state is at fault, and has been
+/// often enough, the execution is failed with the reason.
+async fn failed(shared: &Shared, arn: &ExecutionArn, error: &WorldError) {
+    let world = &*shared.world;
+    let seq = match error {
+        WorldError::Panicked { seq, .. } => *seq,
+        WorldError::Machine(_) | WorldError::Store(StoreError::Damaged(_)) => 0,
+        _ => {
+            tracing::warn!(execution = %arn, %error, "an execution is tried again later");
+            return;
+        }
+    };
+    tracing::error!(execution = %arn, %error, "an execution could not be moved");
+    let reason = error.to_string();
+    match world.executions.poisoned(arn, seq, &reason).await {
+        Ok(poison) if poison.count >= world.config.poison_attempts => {
+            if let Err(error) = bury(world, arn, &reason).await {
+                tracing::error!(execution = %arn, %error, "an execution could not be failed");
+            }
+        }
+        Ok(_) => {}
+        Err(error) => tracing::warn!(execution = %arn, %error, "a failed step was not counted"),
+    }
+}
+
+/// Fails an execution without interpreting it.
+async fn bury(world: &Inner, arn: &ExecutionArn, reason: &str) -> Result<(), WorldError> {
+    let failure = Failure::new(RUNTIME, reason);
+    loop {
+        let mut held = match Held::load(world, arn).await {
+            Ok(Some(Found::Open(held))) => held,
+            Ok(Some(Found::Ended(meta, ending))) => return world.ended(arn, &meta, &ending, false).await,
+            Ok(None) => return Ok(()),
+            Err(WorldError::Machine(_) | WorldError::Store(StoreError::Damaged(_)) | WorldError::Panicked { .. }) => {
+                let writer = Writer(world.random()?);
+                match world.executions.fail_unread(arn, &failure, writer, world.now()).await {
+                    Ok(()) | Err(AppendError::Conflict { .. }) => continue,
+                    Err(AppendError::Store(error)) => return Err(error.into()),
+                }
+            }
+            Err(error) => return Err(error),
+        };
+        held.give_up(world, failure.clone())?;
+        match held.append(world, None).await {
+            Ok(_) | Err(AppendFailed::Conflict) => {}
+            Err(AppendFailed::World(error)) => return Err(error),
+        }
+    }
+}

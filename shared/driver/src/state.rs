@@ -1,0 +1,197 @@
+//! What a record leaves behind for the next one: the snapshot, the calls that have not ended, and
+//! the deliveries that were taken lately.
+
+use bytes::Bytes;
+use engine::{Call, DecodeError, Effect, EffectId, Input, Snapshot, Transition, Verdict};
+use journal::execution::{Meta, Owner};
+use journal::payload::Payloads;
+use model::json::{Text, Value};
+use model::limits::Limits;
+use model::timestamp::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Names one delivery of an input, so that whoever announced it finds what became of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct DeliveryId(pub u64);
+
+/// Deliveries that are remembered.
+const RECENT_MAX: usize = 16;
+
+/// The state of an execution after a record.
+#[derive(Clone, Debug)]
+pub(crate) struct State {
+    pub snapshot: Snapshot,
+    /// Calls that have not ended, by effect.
+    pub open: Vec<Open>,
+    /// The deliveries taken last, oldest first.
+    pub recent: Vec<(DeliveryId, Verdict)>,
+}
+
+/// A call that has not ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Open {
+    pub effect: EffectId,
+    pub holder: Holder,
+}
+
+/// Who has a call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Holder {
+    /// Nobody yet: a driver claims it with a record of its own.
+    Nobody(Box<Call>),
+    /// The driver that claimed it at this time; with the call where it is safe to repeat.
+    Owner { owner: Owner, since: Timestamp, repeat: Option<Box<Call>> },
+}
+
+/// One input as it was taken, with what a replay of it needs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Step {
+    pub input: Input,
+    pub delivery: Option<DeliveryId>,
+    pub now: Timestamp,
+    pub seed: u64,
+    pub limits: Limits,
+    pub missing_activities: Vec<Text>,
+}
+
+/// Everything that a record without a state did to the state.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Steps {
+    pub steps: Vec<Step>,
+    /// Calls that wait for somebody else now, without an input that says so.
+    pub closed: Vec<EffectId>,
+    /// Calls that the record's owner claimed, and whether each is safe to repeat.
+    pub claimed: Vec<(EffectId, bool)>,
+}
+
+/// What one step made beside the state.
+pub(crate) struct Made {
+    pub verdict: Verdict,
+    pub history: Vec<model::history::HistoryEvent>,
+    /// Calls that nobody waits for any more.
+    pub cancelled: Vec<EffectId>,
+}
+
+impl State {
+    /// An execution that has not started.
+    pub fn new(snapshot: Snapshot) -> State {
+        State { snapshot, open: Vec::new(), recent: Vec::new() }
+    }
+
+    /// Takes the answer of the engine to `input`.
+    pub fn take(&mut self, input: &Input, delivery: Option<DeliveryId>, transition: Transition) -> Made {
+        let Transition { snapshot, history, effects, verdict, .. } = transition;
+        self.snapshot = snapshot;
+        let mut cancelled = Vec::new();
+        if verdict == Verdict::Accepted {
+            match input {
+                Input::TaskSettled { effect, .. }
+                | Input::TaskSubmitted { effect, .. }
+                | Input::TaskLost { effect } => self.close(*effect),
+                _ => {}
+            }
+            for effect in effects {
+                match effect {
+                    Effect::Call(call) => {
+                        self.open.push(Open { effect: call.effect, holder: Holder::Nobody(call) })
+                    }
+                    Effect::Cancel { effect } => {
+                        self.close(effect);
+                        cancelled.push(effect);
+                    }
+                }
+            }
+        }
+        if let Some(delivery) = delivery {
+            if self.recent.len() == RECENT_MAX {
+                self.recent.remove(0);
+            }
+            self.recent.push((delivery, verdict));
+        }
+        Made { verdict, history, cancelled }
+    }
+
+    /// What became of a delivery, if it was taken lately.
+    pub fn taken(&self, delivery: DeliveryId) -> Option<Verdict> {
+        self.recent.iter().find(|(taken, _)| *taken == delivery).map(|(_, verdict)| *verdict)
+    }
+
+    /// The call has ended, or waits for somebody else.
+    pub fn close(&mut self, effect: EffectId) {
+        self.open.retain(|open| open.effect != effect);
+    }
+
+    /// Gives a call to `owner`, and gives it back to be started.
+    pub fn claim(&mut self, effect: EffectId, owner: Owner, at: Timestamp, repeatable: bool) -> Option<Box<Call>> {
+        let open = self.open.iter_mut().find(|open| open.effect == effect)?;
+        let Holder::Nobody(call) = &open.holder else { return None };
+        let call = call.clone();
+        let repeat = repeatable.then(|| call.clone());
+        open.holder = Holder::Owner { owner, since: at, repeat };
+        Some(call)
+    }
+
+    /// Calls that nobody has.
+    pub fn unclaimed(&self) -> impl Iterator<Item = &Call> {
+        self.open.iter().filter_map(|open| match &open.holder {
+            Holder::Nobody(call) => Some(&**call),
+            Holder::Owner { .. } => None,
+        })
+    }
+
+    /// The stored form: the length of the snapshot, the snapshot, calls and deliveries.
+    pub fn encode(&self) -> Bytes {
+        let snapshot = self.snapshot.encode();
+        let mut out = Vec::with_capacity(snapshot.len() + 64);
+        let length = u32::try_from(snapshot.len()).expect("payloads of this size are blobs");
+        out.extend_from_slice(&length.to_le_bytes());
+        out.extend_from_slice(&snapshot);
+        rmp_serde::encode::write(&mut out, &(&self.open, &self.recent))
+            .expect("calls and deliveries are what MessagePack can write");
+        out.into()
+    }
+
+    /// Reads the stored form of the state of the execution that `meta` describes.
+    pub fn decode(bytes: &[u8], _meta: &Meta) -> Result<State, DecodeError> {
+        let cut = || DecodeError::Damaged("the state is cut short".to_owned());
+        let (length, rest) = bytes.split_first_chunk::<4>().ok_or_else(cut)?;
+        let length = usize::try_from(u32::from_le_bytes(*length)).map_err(|_| cut())?;
+        let (snapshot, rest) = rest.split_at_checked(length).ok_or_else(cut)?;
+        let snapshot = Snapshot::decode(snapshot)?;
+        let (open, recent) =
+            rmp_serde::from_slice(rest).map_err(|error| DecodeError::Damaged(error.to_string()))?;
+        Ok(State { snapshot, open, recent })
+    }
+}
+
+impl Payloads for State {
+    fn visit(&mut self, visitor: &mut dyn FnMut(&mut Value)) {
+        self.snapshot.visit_payloads(visitor);
+        for open in &mut self.open {
+            match &mut open.holder {
+                Holder::Nobody(call) | Holder::Owner { repeat: Some(call), .. } => call.visit_payloads(visitor),
+                Holder::Owner { repeat: None, .. } => {}
+            }
+        }
+    }
+}
+
+impl Steps {
+    /// The stored form.
+    pub fn encode(&self) -> Bytes {
+        rmp_serde::to_vec(self).expect("steps are what MessagePack can write").into()
+    }
+
+    /// Reads the stored form.
+    pub fn decode(bytes: &[u8]) -> Result<Steps, DecodeError> {
+        rmp_serde::from_slice(bytes).map_err(|error| DecodeError::Damaged(error.to_string()))
+    }
+}
+
+impl Payloads for Steps {
+    fn visit(&mut self, visitor: &mut dyn FnMut(&mut Value)) {
+        for step in &mut self.steps {
+            step.input.visit_payloads(visitor);
+        }
+    }
+}
