@@ -54,7 +54,7 @@ impl Pattern {
 
 impl Resource {
     /// The resource that an ARN names by its form. Whether a service offers it is a question for
-    /// [`crate::parse`]; a resource that was stored when it did is read here for ever.
+    /// [`crate::parse()`]; a resource that was stored when it did is read here for ever.
     pub fn from_arn(arn: &Text) -> Option<Resource> {
         crate::resource::by_form(arn).ok()
     }
