@@ -76,7 +76,9 @@ pub fn check_name(name: &str) -> Result<(), QueueError> {
         return refused(format!("the name of a queue has {bytes} bytes, the most is {NAME_BYTES_MAX}"));
     }
     match name.chars().find(|c| !c.is_ascii_alphanumeric() && *c != '-' && *c != '_') {
-        Some(c) => refused(format!("the name of the queue `{name}` has a {c:?}; allowed are A-Z a-z 0-9 - _")),
+        Some(c) => {
+            refused(format!("the name of the queue `{name}` has a {c:?}; allowed are A-Z a-z 0-9 - _"))
+        }
         None => Ok(()),
     }
 }

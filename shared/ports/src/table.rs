@@ -68,9 +68,7 @@ impl Key {
 fn part(key: &Key, what: &str, text: &str, max: usize) -> Result<(), TableError> {
     match text.len() {
         0 => Err(too_large(key, format!("{what} is empty"))),
-        bytes if bytes > max => {
-            Err(too_large(key, format!("{what} has {bytes} bytes, the most is {max}")))
-        }
+        bytes if bytes > max => Err(too_large(key, format!("{what} has {bytes} bytes, the most is {max}"))),
         _ => Ok(()),
     }
 }
@@ -130,10 +128,18 @@ impl Row {
         self.key.check()?;
         for (place, entry) in self.indexes.iter().enumerate() {
             let index = entry.index;
-            part(&self.key, &format!("the partition key of index {index:?}"), &entry.partition, PARTITION_BYTES_MAX)?;
+            part(
+                &self.key,
+                &format!("the partition key of index {index:?}"),
+                &entry.partition,
+                PARTITION_BYTES_MAX,
+            )?;
             part(&self.key, &format!("the sort key of index {index:?}"), &entry.sort, SORT_BYTES_MAX)?;
             if self.indexes[..place].iter().any(|earlier| earlier.index == index) {
-                return Err(too_large(&self.key, format!("it has two entries in index {index:?}, the most is one")));
+                return Err(too_large(
+                    &self.key,
+                    format!("it has two entries in index {index:?}, the most is one"),
+                ));
             }
         }
         match self.bytes() {

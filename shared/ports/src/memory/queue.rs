@@ -273,8 +273,8 @@ fn receipt(id: u64, receive_count: u32) -> Receipt {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Queues as _;
     use crate::clock::Virtual;
-    use crate::{Queue as _, Queues as _};
 
     #[tokio::test(start_paused = true)]
     async fn messages_arrive_in_the_order_of_their_time_and_stale_receipts_do_nothing() {
@@ -292,9 +292,9 @@ mod tests {
 
         clock.jump(30_000);
         let again = queue.receive(1, Duration::ZERO).await.unwrap();
-        assert_eq!((&*again[0].body, again[0].receive_count), (&b"first"[..], 2));
-        queue.delete(&[received[0].receipt.clone()]).await.unwrap();
-        queue.extend(&[received[0].receipt.clone()], Duration::from_secs(9_999)).await.unwrap();
+        assert_eq!((&*again[0].body, again[0].receive_count), (&b"late"[..], 2));
+        queue.delete(&[received[3].receipt.clone()]).await.unwrap();
+        queue.extend(&[received[3].receipt.clone()], Duration::from_secs(9_999)).await.unwrap();
         assert_eq!(queues.messages("q").len(), 4);
         queue.delete(&[again[0].receipt.clone(), Receipt("nonsense".into())]).await.unwrap();
         assert_eq!(queues.messages("q").len(), 3);

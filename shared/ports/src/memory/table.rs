@@ -11,8 +11,8 @@ use model::timestamp::Timestamp;
 use super::lock;
 use crate::clock::Clock;
 use crate::table::{
-    Condition, Index, IndexPage, IndexPosition, IndexQuery, IndexRow, Key, Order, PAGE_BYTES_MAX, Page, Query,
-    Row, TableError,
+    Condition, Index, IndexPage, IndexPosition, IndexQuery, IndexRow, Key, Order, PAGE_BYTES_MAX, Page,
+    Query, Row, TableError,
 };
 
 /// A table in memory. Its index reads never lag; a row vanishes with the first request at or after

@@ -139,7 +139,8 @@ fn index_units(before: Option<&Row>, after: Option<&Row>) -> u64 {
         }
         (Some(before), Some(after)) if before == after => 0,
         (Some((key_before, before)), Some((key, after))) => {
-            let (before, after) = (before.bytes(key_before.partition.len()), after.bytes(key.partition.len()));
+            let (before, after) =
+                (before.bytes(key_before.partition.len()), after.bytes(key.partition.len()));
             if key_before == key {
                 units(before.max(after), WRITE_UNIT_BYTES)
             } else {
