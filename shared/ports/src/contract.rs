@@ -2,7 +2,8 @@
 //!
 //! A suite takes a function that makes an empty backend (or empties one; a backend that cannot may
 //! give the same one each time, as every check uses keys and names of its own), and panics with the
-//! rule that is broken. Time is the caller's: a backend in memory runs on tokio's paused time, a
+//! rule that is broken. It runs on a tokio runtime with timers; races are races of tasks, so a
+//! backend for several threads is checked on several. Time is the caller's: a backend in memory runs on tokio's paused time, a
 //! real one on the system's clock with a short [`Timing`].
 //!
 //! ```no_run
