@@ -250,8 +250,9 @@ impl Session<'_> {
             }
             if repeatable {
                 self.held.release(effect);
-            } else {
-                self.held.apply(&world, Input::TaskLost { effect }, None)?;
+            } else if self.held.apply(&world, Input::TaskLost { effect }, None)? != Verdict::Accepted {
+                // Nobody waits for it.
+                self.held.close(effect);
             }
         }
         Ok(until)

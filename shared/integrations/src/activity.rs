@@ -11,6 +11,7 @@ use model::error::{Failure, RUNTIME, TASK_FAILED};
 use model::json::Value;
 use ports::{QueueError, Queues};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use crate::tasks::{Answer, Answering, NotCallable, Tasks};
 
@@ -20,9 +21,11 @@ const FORMAT: u8 = 1;
 const ATTEMPTS: u32 = 8;
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// The queue of the tasks of an activity.
+/// The queue of the tasks of an activity: named by a hash, since the names of activities may have
+/// characters that those of queues may not.
 pub fn queue_name(activity_arn: &str) -> String {
-    format!("activity/{}", activity_arn.rsplit(':').next().unwrap_or(activity_arn))
+    let hash = Sha256::digest(activity_arn.as_bytes());
+    hash[..16].iter().fold("activity-".to_owned(), |name, byte| format!("{name}{byte:02x}"))
 }
 
 /// A task as it waits for a worker.

@@ -1,0 +1,4 @@
+//! The protocol, rule by rule, over ports in memory and a virtual clock.
+
+mod protocol;
+mod scene;

@@ -1,0 +1,167 @@
+//! Each rule of the protocol, by the case that needs it.
+
+use std::time::Duration;
+
+use driver::{Config, Delivered, Started};
+use engine::{Input, TaskOutcome};
+use model::error::Failure;
+use model::json::Value;
+use model::status::ExecutionStatus;
+
+use crate::scene::{Scene, chain};
+
+async fn settle() {
+    tokio::time::sleep(Duration::from_millis(200)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn n_tasks_cost_the_start_and_n_plus_one_records() {
+    let scene = Scene::new(&chain(&["A", "B", "C", "D", "E"]), Config::default()).await;
+    let _driver = scene.driver().await;
+    assert!(matches!(scene.start("x", Value::object()).await, Started::Started { .. }));
+    let found = scene.ended("x", 10).await;
+    assert_eq!(found.status, ExecutionStatus::Succeeded);
+    assert_eq!(scene.rows("x", "r/").len(), 7, "{:?}", scene.types("x").await);
+    for state in ["A", "B", "C", "D", "E"] {
+        assert_eq!(scene.tasks.done(state), 1);
+    }
+    settle().await;
+    assert_eq!(scene.queues.messages("driver").len(), 0, "every message is acknowledged");
+    let ids: Vec<u64> = scene.history("x").await.iter().map(|event| event.id).collect();
+    assert_eq!(ids, (1..=ids.len() as u64).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_execution_that_ends_in_its_start_is_one_record_and_no_message() {
+    let pass = r#"{"StartAt": "P", "States": {"P": {"Type": "Pass", "End": true}}}"#;
+    let scene = Scene::new(pass, Config::default()).await;
+    scene.start("x", Value::object()).await;
+    assert_eq!(scene.describe("x").await.status, ExecutionStatus::Succeeded);
+    assert_eq!(scene.rows("x", "").len(), 1);
+    assert_eq!(scene.queues.messages("driver").len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_is_repeated_while_it_is_open_and_refused_after() {
+    let scene = Scene::new(&chain(&["A"]), Config::default()).await;
+    let input = Value::parse(r#"{"a": 1}"#).unwrap();
+    let first = scene.start("x", input.clone()).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(scene.start("x", input.clone()).await, first);
+    assert_eq!(scene.start("x", Value::object()).await, Started::AlreadyExists);
+    let _driver = scene.driver().await;
+    scene.ended("x", 10).await;
+    assert_eq!(scene.start("x", input).await, Started::AlreadyExists);
+    assert_eq!(scene.tasks.done("A"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_during_a_call_makes_its_outcome_unknown_and_never_repeats_it() {
+    let scene = Scene::new(&chain(&["Slow"]), Config::default()).await;
+    let driver = scene.driver().await;
+    scene.start("x", Value::object()).await;
+    settle().await;
+    assert_eq!(scene.tasks.done("Slow"), 1);
+    driver.crash().await;
+    let _other = scene.driver().await;
+    let found = scene.ended("x", 120).await;
+    assert_eq!(found.status, ExecutionStatus::Failed);
+    assert_eq!(found.failure.error.as_deref(), Some("States.TaskFailed"));
+    assert_eq!(scene.tasks.done("Slow"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_only_reads_is_repeated_after_a_crash() {
+    let scene = Scene::new(&chain(&["ReadGate"]), Config::default()).await;
+    let driver = scene.driver().await;
+    scene.start("x", Value::object()).await;
+    settle().await;
+    driver.crash().await;
+    let _other = scene.driver().await;
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    assert_eq!(scene.tasks.done("ReadGate"), 2);
+    scene.tasks.gate.notify_waiters();
+    assert_eq!(scene.ended("x", 10).await.status, ExecutionStatus::Succeeded);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_owner_of_a_long_call_is_left_alone() {
+    let scene = Scene::new(&chain(&["Slow"]), Config::default()).await;
+    let _driver = scene.driver().await;
+    let _other = scene.driver().await;
+    scene.start("x", Value::object()).await;
+    let found = scene.ended("x", 700).await;
+    assert_eq!(found.status, ExecutionStatus::Succeeded);
+    assert_eq!(scene.tasks.done("Slow"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_callback_settles_its_task_and_is_refused_after() {
+    let scene = Scene::new(&chain(&["Token"]), Config::default()).await;
+    let _driver = scene.driver().await;
+    scene.start("x", Value::object()).await;
+    settle().await;
+    let token = scene.tasks.tokens.lock().unwrap()[0].clone();
+    let outcome = TaskOutcome::Succeeded(Value::from(7_i64));
+    assert!(matches!(scene.callback(&token, outcome.clone()).await, Delivered::Accepted { .. }));
+    let found = scene.ended("x", 10).await;
+    assert_eq!(found.output, Some(Value::from(7_i64)));
+    assert!(matches!(scene.callback(&token, outcome).await, Delivered::Ended { .. }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_callback_that_overtakes_its_call_is_kept() {
+    let scene = Scene::new(&chain(&["EarlyToken"]), Config::default()).await;
+    let _driver = scene.driver().await;
+    scene.start("x", Value::object()).await;
+    settle().await;
+    let token = scene.tasks.tokens.lock().unwrap()[0].clone();
+    let outcome = TaskOutcome::Succeeded(Value::from(7_i64));
+    assert!(matches!(scene.callback(&token, outcome).await, Delivered::Accepted { .. }));
+    settle().await;
+    assert_eq!(scene.describe("x").await.status, ExecutionStatus::Running);
+    scene.tasks.gate.notify_waiters();
+    assert_eq!(scene.ended("x", 10).await.status, ExecutionStatus::Succeeded);
+    let types = scene.types("x").await;
+    let at = |name: &str| types.iter().position(|found| *found == name).unwrap();
+    assert!(at("TaskSubmitted") < at("TaskSucceeded"), "{types:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_aborts_what_runs() {
+    let scene = Scene::new(&chain(&["Slow"]), Config::default()).await;
+    let driver = scene.driver().await;
+    scene.start("x", Value::object()).await;
+    settle().await;
+    let failure = Failure::new("Enough", "is enough");
+    let stopped = scene.door.deliver(&scene.execution("x"), Input::Stop { failure }).await.unwrap();
+    assert!(matches!(stopped, Delivered::Accepted { .. }));
+    assert_eq!(scene.describe("x").await.status, ExecutionStatus::Aborted);
+    settle().await;
+    assert_eq!(driver.driver.sessions(), 0, "the call is not waited for");
+    assert_eq!(scene.queues.messages("driver").len(), 0);
+    assert_eq!(scene.bus.events().len(), 1);
+}
+
+fn wait(seconds: u32) -> String {
+    format!(r#"{{"StartAt": "W", "States": {{"W": {{"Type": "Wait", "Seconds": {seconds}, "End": true}}}}}}"#)
+}
+
+#[tokio::test(start_paused = true)]
+async fn seconds_minutes_and_days_are_waited_for_and_held_by_nobody() {
+    for (seconds, messages) in [(1, 1), (600, 1), (86_400, 0)] {
+        let scene = Scene::new(&wait(seconds), Config::default()).await;
+        let driver = scene.driver().await;
+        let sweeper = scene.sweeper();
+        tokio::spawn(async move { sweeper.run().await });
+        scene.start("x", Value::object()).await;
+        settle().await;
+        assert_eq!(scene.queues.messages("driver").len(), messages, "{seconds} s");
+        assert_eq!(driver.driver.sessions(), 0);
+        let found = scene.ended("x", i64::from(seconds) + 5).await;
+        let took = found.stopped_at.unwrap().millis_since(found.execution.started_at);
+        assert!((i64::from(seconds) * 1_000..i64::from(seconds) * 1_000 + 1_500).contains(&took), "{took} ms");
+        settle().await;
+        assert_eq!(scene.queues.messages("driver").len(), 0);
+    }
+}

@@ -1,0 +1,278 @@
+//! A world in memory, in which time passes at once.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use asl::state::Resource;
+use driver::{Config, Delivered, Door, Driver, Machines, Seeds, Start, Started, Sweeper, World, WorldParts};
+use engine::{Call, Execution, TaskOutcome, TaskToken};
+use integrations::{Answer, Answering, NotCallable, Tasks};
+use journal::Store;
+use journal::execution::{Description, Executions, HistoryQuery};
+use journal::registry::Registry;
+use model::arn::{ExecutionArn, Home, StateMachineArn};
+use model::error::Failure;
+use model::history::HistoryEvent;
+use model::json::Value;
+use model::limits::Limits;
+use model::timestamp::Timestamp;
+use ports::{Clock, Order, QueueSettings, Queues, Virtual, memory};
+use tokio::sync::Notify;
+
+/// When worlds begin.
+pub const BEGIN: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+/// Everything that outlives a driver.
+pub struct Scene {
+    pub clock: Arc<dyn Clock>,
+    pub table: Arc<memory::Table>,
+    pub bus: Arc<memory::Bus>,
+    pub queues: Arc<memory::Queues>,
+    pub world: World,
+    pub door: Door,
+    pub tasks: Arc<Effects>,
+    pub machine: StateMachineArn,
+    machines: Machines,
+    store: Store,
+    config: Config,
+}
+
+impl Scene {
+    /// A world with one state machine.
+    pub async fn new(definition: &str, config: Config) -> Scene {
+        let clock: Arc<dyn Clock> = Arc::new(Virtual::new(BEGIN));
+        let table = Arc::new(memory::Table::new(clock.clone()));
+        let queues = Arc::new(memory::Queues::new(clock.clone()));
+        let dead = QueueSettings { visibility: Duration::from_secs(30), dead_letters: None };
+        queues.create("dead", dead).await.unwrap();
+        let settings = QueueSettings {
+            visibility: Duration::from_millis(config.visibility_millis.unsigned_abs()),
+            dead_letters: Some((5, "dead".into())),
+        };
+        queues.create("driver", settings).await.unwrap();
+        let home = Home { partition: "aws".into(), region: "us-east-1".into(), account: "123456789012".into() };
+        let blobs = Arc::new(memory::Blobs::new());
+        let store = Store::open(table.clone(), blobs, journal::Config::new(home.clone())).await.unwrap();
+        let machines = Machines::new(Registry::new(store.clone()));
+        let machine = StateMachineArn::new(&home, "m").unwrap();
+        let parsed = asl::parse(definition, &asl::Options::default());
+        assert!(parsed.diagnostics.is_empty(), "{:?}", parsed.diagnostics);
+        machines.insert(&machine, "1", Arc::new(parsed.machine.unwrap()));
+        let bus = Arc::new(memory::Bus::new());
+        let mut scene = Scene {
+            door: Door::new(world(&clock, &queues, &bus, &machines, &store, &config).await),
+            world: world(&clock, &queues, &bus, &machines, &store, &config).await,
+            clock,
+            table,
+            bus,
+            queues,
+            tasks: Arc::default(),
+            machine,
+            machines,
+            store,
+            config,
+        };
+        scene.world = scene.door.world().clone();
+        scene
+    }
+
+    /// A new driver process; it drives until it is dropped.
+    pub async fn driver(&self) -> Running {
+        let world = world(&self.clock, &self.queues, &self.bus, &self.machines, &self.store, &self.config).await;
+        let driver = Arc::new(Driver::new(world, self.tasks.clone()).unwrap());
+        let stop = Arc::new(Notify::new());
+        let (running, stopped) = (driver.clone(), stop.clone());
+        let task = tokio::spawn(async move { running.run(stopped.notified()).await });
+        Running { task: Some(task), stop, driver }
+    }
+
+    pub fn sweeper(&self) -> Sweeper {
+        Sweeper::new(self.world.clone(), None)
+    }
+
+    pub fn execution(&self, name: &str) -> ExecutionArn {
+        self.machine.execution(name).unwrap()
+    }
+
+    pub async fn start(&self, name: &str, input: Value) -> Started {
+        let arn = self.execution(name);
+        let execution = Execution {
+            arn: arn.as_str().into(),
+            name: name.into(),
+            role_arn: "arn:aws:iam::123456789012:role/r".into(),
+            state_machine_arn: self.machine.as_str().into(),
+            state_machine_name: "m".into(),
+            state_machine_version_arn: None,
+            state_machine_alias_arn: None,
+            region: "us-east-1".into(),
+            started_at: self.clock.now(),
+            synchronous: false,
+        };
+        let start = Start { execution, revision_id: "1".into(), input, trace_header: None };
+        self.door.start(start).await.unwrap()
+    }
+
+    pub async fn describe(&self, name: &str) -> Description {
+        Executions::new(self.store.clone()).describe(&self.execution(name)).await.unwrap().unwrap()
+    }
+
+    /// Waits until the execution has ended, at most `seconds`.
+    pub async fn ended(&self, name: &str, seconds: i64) -> Description {
+        let until = self.clock.now().plus_seconds(seconds);
+        loop {
+            let found = self.describe(name).await;
+            if found.status.is_terminal() {
+                return found;
+            }
+            assert!(self.clock.now() < until, "{name} has not ended after {seconds} s: {:?}", self.types(name).await);
+            // How long it took is read from the records: looking seldom does not change it.
+            tokio::time::sleep(Duration::from_millis(50.max(seconds.unsigned_abs()))).await;
+        }
+    }
+
+    pub async fn history(&self, name: &str) -> Vec<HistoryEvent> {
+        let query = HistoryQuery { order: Order::Ascending, after: None, limit: 1_000_000, include_payloads: true };
+        let executions = Executions::new(self.store.clone());
+        executions.history(&self.execution(name), &query).await.unwrap().unwrap().events
+    }
+
+    pub async fn types(&self, name: &str) -> Vec<&'static str> {
+        self.history(name).await.iter().map(|event| event.event.type_name()).collect()
+    }
+
+    /// Rows of an execution whose sort key begins with `prefix`.
+    pub fn rows(&self, name: &str, prefix: &str) -> Vec<ports::Row> {
+        let partition = format!("x/m:{name}");
+        let rows = self.table.rows();
+        rows.into_iter().filter(|row| row.key.partition == partition && row.key.sort.starts_with(prefix)).collect()
+    }
+
+    pub async fn callback(&self, token: &TaskToken, outcome: TaskOutcome) -> Delivered {
+        let arn = ExecutionArn::parse(token.execution_arn()).unwrap();
+        self.door.deliver(&arn, engine::Input::Callback { token: token.clone(), outcome }).await.unwrap()
+    }
+}
+
+async fn world(
+    clock: &Arc<dyn Clock>,
+    queues: &Arc<memory::Queues>,
+    bus: &Arc<memory::Bus>,
+    machines: &Machines,
+    store: &Store,
+    config: &Config,
+) -> World {
+    World::new(WorldParts {
+        store: store.clone(),
+        queue: queues.open("driver").await.unwrap(),
+        bus: bus.clone(),
+        clock: clock.clone(),
+        seeds: Seeds::System,
+        machines: machines.clone(),
+        limits: Limits::default(),
+        config: config.clone(),
+    })
+}
+
+/// A driver that runs.
+pub struct Running {
+    task: Option<tokio::task::JoinHandle<()>>,
+    stop: Arc<Notify>,
+    pub driver: Arc<Driver>,
+}
+
+impl Running {
+    /// Ends it as an order from outside would.
+    pub async fn stop(mut self) {
+        self.stop.notify_one();
+        self.task.take().unwrap().await.unwrap();
+    }
+
+    /// Ends it as the loss of its machine would.
+    pub async fn crash(mut self) {
+        let task = self.task.take().unwrap();
+        task.abort();
+        let _ = task.await;
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(task) = &self.task {
+            task.abort();
+        }
+    }
+}
+
+/// The world outside: counts what is done to it, by the state that does it.
+#[derive(Default)]
+pub struct Effects {
+    pub done: Mutex<BTreeMap<String, usize>>,
+    pub tokens: Mutex<Vec<TaskToken>>,
+    /// What calls of `Gate…` states wait for.
+    pub gate: Notify,
+}
+
+impl Effects {
+    pub fn done(&self, state: &str) -> usize {
+        self.done.lock().unwrap().get(state).copied().unwrap_or(0)
+    }
+}
+
+impl Tasks for Effects {
+    fn callable(&self, _: &str, _: &Resource) -> Result<(), NotCallable> {
+        Ok(())
+    }
+
+    fn is_repeatable(&self, call: &Call) -> bool {
+        call.state.starts_with("Read")
+    }
+
+    fn call<'a>(&'a self, call: &'a Call, _: &'a Execution) -> Answering<'a> {
+        Box::pin(async move {
+            *self.done.lock().unwrap().entry(call.state.to_string()).or_default() += 1;
+            match call.state.as_str() {
+                state if state.contains("Gate") => {
+                    self.gate.notified().await;
+                    Answer::Settled(TaskOutcome::Succeeded(call.parameters.clone()))
+                }
+                state if state.contains("Slow") => {
+                    tokio::time::sleep(Duration::from_secs(600)).await;
+                    Answer::Settled(TaskOutcome::Succeeded(call.parameters.clone()))
+                }
+                state if state.contains("Fails") => {
+                    Answer::Settled(TaskOutcome::failed(Failure::new("Broken", "as asked")))
+                }
+                state if state.contains("Token") => {
+                    self.tokens.lock().unwrap().push(call.token.clone().unwrap());
+                    if state.contains("Early") {
+                        self.gate.notified().await;
+                    }
+                    Answer::Submitted(Value::object())
+                }
+                _ => Answer::Settled(TaskOutcome::Succeeded(call.parameters.clone())),
+            }
+        })
+    }
+}
+
+/// A chain of Task states.
+pub fn chain(states: &[&str]) -> String {
+    let state = |(at, name): (usize, &&str)| {
+        let next = match states.get(at + 1) {
+            Some(next) => format!(r#""Next": "{next}""#),
+            None => r#""End": true"#.to_owned(),
+        };
+        let resource = match name.contains("Token") {
+            true => "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+            false => "arn:aws:lambda:us-east-1:123456789012:function:f",
+        };
+        let parameters = match name.contains("Token") {
+            true => r#""Parameters": {"QueueUrl": "q", "MessageBody": {"t.$": "$$.Task.Token"}}, "#,
+            false => "",
+        };
+        format!(r#""{name}": {{"Type": "Task", "Resource": "{resource}", {parameters}{next}}}"#)
+    };
+    let body: Vec<String> = states.iter().enumerate().map(state).collect();
+    format!(r#"{{"StartAt": "{}", "States": {{{}}}}}"#, states[0], body.join(", "))
+}
