@@ -73,7 +73,9 @@ fn detail(meta: &Meta, ending: Option<&Ending>, status: ExecutionStatus) -> Valu
     };
     let text = |text: Option<&Text>| text.map_or(Value::Null, |text| Value::from(text.clone()));
     let time = |at: Option<Timestamp>| at.map_or(Value::Null, |at| Value::from(at.millis()));
-    let details = |included: bool| -> Value { [(Text::new_static("included"), Value::Bool(included))].into_iter().collect() };
+    let details = |included: bool| -> Value {
+        [(Text::new_static("included"), Value::Bool(included))].into_iter().collect()
+    };
     let payload = |payload: Option<String>, included: bool| match payload {
         Some(payload) if included => Value::from(Text::from(payload)),
         _ => Value::Null,

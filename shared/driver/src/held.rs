@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use asl::machine::Machine;
 use asl::state::{Resource, StateKind};
-use engine::{Call, EffectId, Env, Input, Snapshot, Verdict};
+use engine::{Call, EffectId, Env, Execution, Input, Snapshot, Verdict};
 use journal::StoreError;
 use journal::execution::{AppendError, Ending, Loaded, Meta, Owner, Record, Writer};
 use journal::payload::{self, Known};
@@ -26,6 +26,7 @@ use crate::world::{Inner, WorldError};
 pub(crate) struct Held {
     pub arn: ExecutionArn,
     pub meta: Arc<Meta>,
+    pub execution: Arc<Execution>,
     pub machine: Arc<Machine>,
     pub state: State,
     /// The newest record; none for an execution that is about to be created.
@@ -85,10 +86,12 @@ impl Held {
     /// An execution that is about to be created.
     pub async fn new(world: &Inner, arn: ExecutionArn, meta: Arc<Meta>) -> Result<Held, WorldError> {
         let machine = machine_of(world, &arn, &meta).await?;
-        let snapshot = Snapshot::new(meta.execution.clone());
+        let execution = Arc::new(meta.execution.clone());
+        let snapshot = Snapshot::new(execution.clone());
         let mut held = Held {
             arn,
             meta,
+            execution,
             machine,
             state: State::new(snapshot),
             seq: None,
@@ -110,10 +113,12 @@ impl Held {
             return Ok(Some(Found::Ended(Arc::new(loaded.meta), ending)));
         }
         let machine = machine_of(world, arn, &loaded.meta).await?;
-        let snapshot = Snapshot::new(loaded.meta.execution.clone());
+        let execution = Arc::new(loaded.meta.execution.clone());
+        let snapshot = Snapshot::new(execution.clone());
         let mut held = Held {
             arn: arn.clone(),
             meta: Arc::new(loaded.meta.clone()),
+            execution,
             machine,
             state: State::new(snapshot),
             seq: None,
@@ -148,8 +153,10 @@ impl Held {
         for record in &records {
             match &record.state {
                 Some(bytes) => {
-                    let mut state = State::decode(bytes, &meta)
-                        .map_err(|error| StoreError::Damaged(format!("record {} of {}: {error}", record.seq, self.arn)))?;
+                    let mut state = State::decode(bytes, self.execution.clone(), meta.input.clone())
+                        .map_err(|error| {
+                            StoreError::Damaged(format!("record {} of {}: {error}", record.seq, self.arn))
+                        })?;
                     world.executions.inline(&mut state).await?;
                     self.state = state;
                     self.full = Full { state_bytes: bytes.len(), ..Full::default() };
@@ -226,24 +233,24 @@ impl Held {
     }
 
     fn step(&mut self, _: &Inner, input: &Input, env: &Env) -> Result<engine::Transition, WorldError> {
-        let empty = Snapshot::new(self.meta.execution.clone());
+        let empty = Snapshot::new(self.execution.clone());
         let snapshot = std::mem::replace(&mut self.state.snapshot, empty);
         let machine = &self.machine;
         // Nothing of the snapshot is used after a panic, so that half a step is never seen.
-        catch_unwind(AssertUnwindSafe(|| engine::step(machine, snapshot, input.clone(), env))).map_err(|panic| {
-            WorldError::Panicked {
+        catch_unwind(AssertUnwindSafe(|| engine::step(machine, snapshot, input.clone(), env))).map_err(
+            |panic| WorldError::Panicked {
                 seq: self.seq.unwrap_or(0),
                 input: input_name(input),
                 message: panic_message(panic.as_ref()),
-            }
-        })
+            },
+        )
     }
 
     /// Ends the execution without interpreting it, because that has failed too often.
     pub fn give_up(&mut self, world: &Inner, failure: model::error::Failure) -> Result<(), WorldError> {
         let mut env = Env::new(world.now(), world.random()?);
         env.limits = world.limits;
-        let empty = Snapshot::new(self.meta.execution.clone());
+        let empty = Snapshot::new(self.execution.clone());
         let snapshot = std::mem::replace(&mut self.state.snapshot, empty);
         let transition = engine::give_up(snapshot, failure, &env);
         let made = self.state.take(&Input::Continue, None, transition);
@@ -429,10 +436,10 @@ impl Held {
             };
             missing.insert(arn.clone(), !exists);
         }
-        self.missing_activities = missing.into_iter().filter(|(_, missing)| *missing).map(|(arn, _)| arn).collect();
+        self.missing_activities =
+            missing.into_iter().filter(|(_, missing)| *missing).map(|(arn, _)| arn).collect();
         Ok(())
     }
-
 }
 
 /// Why a draft was not appended.

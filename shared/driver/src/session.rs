@@ -231,7 +231,9 @@ impl Session<'_> {
             .open
             .iter()
             .filter_map(|open| match &open.holder {
-                Holder::Owner { owner, since, repeat } => Some((open.effect, *owner, *since, repeat.is_some())),
+                Holder::Owner { owner, since, repeat } => {
+                    Some((open.effect, *owner, *since, repeat.is_some()))
+                }
                 Holder::Nobody(_) => None,
             })
             .collect();
@@ -315,7 +317,7 @@ impl Session<'_> {
             if late {
                 self.held.unclaim(call);
             } else {
-                self.calls.start(*call, &self.shared.tasks, &Arc::new(self.held.meta.execution.clone()));
+                self.calls.start(*call, &self.shared.tasks, &self.held.execution);
             }
         }
     }
@@ -349,7 +351,8 @@ impl Session<'_> {
         let world = self.shared.world.clone();
         let wake_at = self.held.wake_at();
         if self.calls.is_empty() {
-            let soon = wake_at.is_some_and(|at| at.millis_since(world.now()) <= world.config.sleep_millis_max);
+            let soon =
+                wake_at.is_some_and(|at| at.millis_since(world.now()) <= world.config.sleep_millis_max);
             if !soon || !starts || foreign_until.is_some() {
                 return self.leave(&world, foreign_until).await;
             }
@@ -457,7 +460,11 @@ async fn bury(world: &Inner, arn: &ExecutionArn, reason: &str) -> Result<(), Wor
             Ok(Some(Found::Open(held))) => held,
             Ok(Some(Found::Ended(meta, ending))) => return world.ended(arn, &meta, &ending, false).await,
             Ok(None) => return Ok(()),
-            Err(WorldError::Machine(_) | WorldError::Store(StoreError::Damaged(_)) | WorldError::Panicked { .. }) => {
+            Err(
+                WorldError::Machine(_)
+                | WorldError::Store(StoreError::Damaged(_))
+                | WorldError::Panicked { .. },
+            ) => {
                 let writer = Writer(world.random()?);
                 match world.executions.fail_unread(arn, &failure, writer, world.now()).await {
                     Ok(()) | Err(AppendError::Conflict { .. }) => continue,

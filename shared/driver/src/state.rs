@@ -1,9 +1,11 @@
 //! What a record leaves behind for the next one: the snapshot, the calls that have not ended, and
 //! the deliveries that were taken lately.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
-use engine::{Call, DecodeError, Effect, EffectId, Input, Snapshot, Transition, Verdict};
-use journal::execution::{Meta, Owner};
+use engine::{Call, DecodeError, Effect, EffectId, Execution, Input, Snapshot, Transition, Verdict};
+use journal::execution::Owner;
 use journal::payload::Payloads;
 use model::json::{Text, Value};
 use model::limits::Limits;
@@ -122,7 +124,13 @@ impl State {
     }
 
     /// Gives a call to `owner`, and gives it back to be started.
-    pub fn claim(&mut self, effect: EffectId, owner: Owner, at: Timestamp, repeatable: bool) -> Option<Box<Call>> {
+    pub fn claim(
+        &mut self,
+        effect: EffectId,
+        owner: Owner,
+        at: Timestamp,
+        repeatable: bool,
+    ) -> Option<Box<Call>> {
         let open = self.open.iter_mut().find(|open| open.effect == effect)?;
         let Holder::Nobody(call) = &open.holder else { return None };
         let call = call.clone();
@@ -151,13 +159,13 @@ impl State {
         out.into()
     }
 
-    /// Reads the stored form of the state of the execution that `meta` describes.
-    pub fn decode(bytes: &[u8], _meta: &Meta) -> Result<State, DecodeError> {
+    /// Reads the stored form of the state of `execution`, which was started with `input`.
+    pub fn decode(bytes: &[u8], execution: Arc<Execution>, input: Value) -> Result<State, DecodeError> {
         let cut = || DecodeError::Damaged("the state is cut short".to_owned());
         let (length, rest) = bytes.split_first_chunk::<4>().ok_or_else(cut)?;
         let length = usize::try_from(u32::from_le_bytes(*length)).map_err(|_| cut())?;
         let (snapshot, rest) = rest.split_at_checked(length).ok_or_else(cut)?;
-        let snapshot = Snapshot::decode(snapshot)?;
+        let snapshot = Snapshot::decode(snapshot, execution, input)?;
         let (open, recent) =
             rmp_serde::from_slice(rest).map_err(|error| DecodeError::Damaged(error.to_string()))?;
         Ok(State { snapshot, open, recent })
@@ -169,7 +177,9 @@ impl Payloads for State {
         self.snapshot.visit_payloads(visitor);
         for open in &mut self.open {
             match &mut open.holder {
-                Holder::Nobody(call) | Holder::Owner { repeat: Some(call), .. } => call.visit_payloads(visitor),
+                Holder::Nobody(call) | Holder::Owner { repeat: Some(call), .. } => {
+                    call.visit_payloads(visitor)
+                }
                 Holder::Owner { repeat: None, .. } => {}
             }
         }

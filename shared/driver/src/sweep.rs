@@ -73,7 +73,9 @@ impl Sweeper {
         loop {
             let page = world.executions.due(DueKind::Wake, shard, until, after.take(), PAGE).await?;
             for due in &page.entries {
-                if is_old(now, due.at, world.config.sweep_millis) && world.executions.remove_stale(due).await? {
+                if is_old(now, due.at, world.config.sweep_millis)
+                    && world.executions.remove_stale(due).await?
+                {
                     swept.stale += 1;
                     continue;
                 }

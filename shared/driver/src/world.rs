@@ -67,7 +67,9 @@ pub enum WorldError {
     #[error(transparent)]
     Machine(#[from] MachineError),
     /// The interpreter failed: a defect of this program, not of the workflow.
-    #[error("the interpreter failed behind record {seq} on {input}: {message}; this is a defect, please report it")]
+    #[error(
+        "the interpreter failed behind record {seq} on {input}: {message}; this is a defect, please report it"
+    )]
     Panicked {
         /// The newest record.
         seq: u64,
@@ -141,7 +143,12 @@ impl Inner {
     }
 
     /// Sends the bytes of a message again, as they are.
-    pub async fn send_again(&self, body: Bytes, message: &Message, delay_millis: i64) -> Result<(), WorldError> {
+    pub async fn send_again(
+        &self,
+        body: Bytes,
+        message: &Message,
+        delay_millis: i64,
+    ) -> Result<(), WorldError> {
         tracing::warn!(execution = %message.execution, "a message had come too often and is sent again");
         let delay = Duration::from_millis(delay_millis.max(0).unsigned_abs());
         Ok(self.send_bytes(body, delay).await?)
@@ -182,4 +189,3 @@ impl Inner {
         Ok(self.executions.lease(owner).await?.map_or(by_record, |lease| lease.max(by_record)))
     }
 }
-

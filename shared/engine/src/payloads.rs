@@ -11,11 +11,10 @@ use crate::snapshot::{Frame, Phase, Snapshot, Status};
 use crate::transition::{Call, Effect};
 
 impl Snapshot {
-    /// Shows `visit` every payload: the execution's input and output, and in each running scope
+    /// Shows `visit` every payload that is stored with it: the execution's output, and in each running scope
     /// the state's input, the item, the variables, the items and results of a Map or Parallel and
     /// a callback that was kept. They cost nothing to visit, and nothing is copied.
     pub fn visit_payloads(&mut self, visit: &mut dyn FnMut(&mut Value)) {
-        visit(&mut self.input);
         match &mut self.status {
             Status::Succeeded(output) => visit(output),
             Status::Running | Status::Failed(_) | Status::TimedOut | Status::Aborted(_) => {}

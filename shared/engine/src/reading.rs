@@ -1,5 +1,7 @@
 //! What others may read in a snapshot.
 
+use std::sync::Arc;
+
 use asl::machine::StateId;
 use model::json::Value;
 use model::timestamp::Timestamp;
@@ -33,7 +35,7 @@ pub struct OpenTask {
 
 impl Snapshot {
     /// Who the execution is.
-    pub fn execution(&self) -> &Execution {
+    pub fn execution(&self) -> &Arc<Execution> {
         &self.execution
     }
 

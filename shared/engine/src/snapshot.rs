@@ -1,6 +1,7 @@
 //! The interpreter's state between two steps.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use asl::machine::{ScopeId, StateId};
 use model::error::Failure;
@@ -62,8 +63,10 @@ pub enum Status {
 /// The interpreter's state: opaque to everyone but the engine, apart from a few readings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
-    pub(crate) execution: Execution,
-    #[serde(with = "stored::payload")]
+    /// Who the execution is and what it was given: neither changes, so neither is stored with it.
+    #[serde(skip, default = "nobody")]
+    pub(crate) execution: Arc<Execution>,
+    #[serde(skip)]
     pub(crate) input: Value,
     pub(crate) status: Status,
     /// Id of the newest history event.
@@ -77,6 +80,22 @@ pub struct Snapshot {
     pub(crate) frames: Frames,
     /// Frames that can go on without the world, in order.
     pub(crate) ready: VecDeque<FrameId>,
+}
+
+/// Stands in a snapshot that has not been given its execution yet.
+fn nobody() -> Arc<Execution> {
+    Arc::new(Execution {
+        arn: Text::default(),
+        name: Text::default(),
+        role_arn: Text::default(),
+        state_machine_arn: Text::default(),
+        state_machine_name: Text::default(),
+        state_machine_version_arn: None,
+        state_machine_alias_arn: None,
+        region: Text::default(),
+        started_at: Timestamp::EPOCH,
+        synchronous: false,
+    })
 }
 
 /// A snapshot that cannot be read.
@@ -95,9 +114,9 @@ pub enum DecodeError {
 
 impl Snapshot {
     /// An execution that has not started.
-    pub fn new(execution: Execution) -> Snapshot {
+    pub fn new(execution: impl Into<Arc<Execution>>) -> Snapshot {
         Snapshot {
-            execution,
+            execution: execution.into(),
             input: Value::Null,
             status: Status::Running,
             last_event: 0,
@@ -127,16 +146,21 @@ impl Snapshot {
         running
     }
 
-    /// The stored form: a version byte, then MessagePack without the names of members.
+    /// The stored form: a version byte, then MessagePack without the names of members. Who the
+    /// execution is and its input are not part of it.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = vec![SNAPSHOT_VERSION];
         rmp_serde::encode::write(&mut out, self).expect("a snapshot holds only what MessagePack can write");
         out
     }
 
-    /// Reads the stored form. What it gives for bytes that nobody encoded is consistent in itself,
-    /// but may fit no machine.
-    pub fn decode(bytes: &[u8]) -> Result<Snapshot, DecodeError> {
+    /// Reads the stored form of the snapshot of `execution`, which was started with `input`. What
+    /// it gives for bytes that nobody encoded is consistent in itself, but may fit no machine.
+    pub fn decode(
+        bytes: &[u8],
+        execution: impl Into<Arc<Execution>>,
+        input: Value,
+    ) -> Result<Snapshot, DecodeError> {
         let damaged = |reason: &str| DecodeError::Damaged(reason.to_owned());
         let mut rest = match bytes.split_first() {
             Some((&SNAPSHOT_VERSION, rest)) => rest,
@@ -145,8 +169,10 @@ impl Snapshot {
         };
         let mut decoder = rmp_serde::Deserializer::new(&mut rest);
         decoder.set_max_depth(STORED_DEPTH_MAX);
-        let snapshot =
+        let mut snapshot =
             Snapshot::deserialize(&mut decoder).map_err(|error| DecodeError::Damaged(error.to_string()))?;
+        snapshot.execution = execution.into();
+        snapshot.input = input;
         if !rest.is_empty() {
             return Err(damaged("something follows it"));
         }

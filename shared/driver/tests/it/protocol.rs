@@ -160,7 +160,10 @@ async fn seconds_minutes_and_days_are_waited_for_and_held_by_nobody() {
         assert_eq!(driver.driver.sessions(), 0);
         let found = scene.ended("x", i64::from(seconds) + 5).await;
         let took = found.stopped_at.unwrap().millis_since(found.execution.started_at);
-        assert!((i64::from(seconds) * 1_000..i64::from(seconds) * 1_000 + 1_500).contains(&took), "{took} ms");
+        assert!(
+            (i64::from(seconds) * 1_000..i64::from(seconds) * 1_000 + 1_500).contains(&took),
+            "{took} ms"
+        );
         settle().await;
         assert_eq!(scene.queues.messages("driver").len(), 0);
     }

@@ -51,7 +51,8 @@ impl Scene {
             dead_letters: Some((5, "dead".into())),
         };
         queues.create("driver", settings).await.unwrap();
-        let home = Home { partition: "aws".into(), region: "us-east-1".into(), account: "123456789012".into() };
+        let home =
+            Home { partition: "aws".into(), region: "us-east-1".into(), account: "123456789012".into() };
         let blobs = Arc::new(memory::Blobs::new());
         let store = Store::open(table.clone(), blobs, journal::Config::new(home.clone())).await.unwrap();
         let machines = Machines::new(Registry::new(store.clone()));
@@ -79,7 +80,8 @@ impl Scene {
 
     /// A new driver process; it drives until it is dropped.
     pub async fn driver(&self) -> Running {
-        let world = world(&self.clock, &self.queues, &self.bus, &self.machines, &self.store, &self.config).await;
+        let world =
+            world(&self.clock, &self.queues, &self.bus, &self.machines, &self.store, &self.config).await;
         let driver = Arc::new(Driver::new(world, self.tasks.clone()).unwrap());
         let stop = Arc::new(Notify::new());
         let (running, stopped) = (driver.clone(), stop.clone());
@@ -125,14 +127,19 @@ impl Scene {
             if found.status.is_terminal() {
                 return found;
             }
-            assert!(self.clock.now() < until, "{name} has not ended after {seconds} s: {:?}", self.types(name).await);
+            assert!(
+                self.clock.now() < until,
+                "{name} has not ended after {seconds} s: {:?}",
+                self.types(name).await
+            );
             // How long it took is read from the records: looking seldom does not change it.
             tokio::time::sleep(Duration::from_millis(50.max(seconds.unsigned_abs()))).await;
         }
     }
 
     pub async fn history(&self, name: &str) -> Vec<HistoryEvent> {
-        let query = HistoryQuery { order: Order::Ascending, after: None, limit: 1_000_000, include_payloads: true };
+        let query =
+            HistoryQuery { order: Order::Ascending, after: None, limit: 1_000_000, include_payloads: true };
         let executions = Executions::new(self.store.clone());
         executions.history(&self.execution(name), &query).await.unwrap().unwrap().events
     }
@@ -145,7 +152,9 @@ impl Scene {
     pub fn rows(&self, name: &str, prefix: &str) -> Vec<ports::Row> {
         let partition = format!("x/m:{name}");
         let rows = self.table.rows();
-        rows.into_iter().filter(|row| row.key.partition == partition && row.key.sort.starts_with(prefix)).collect()
+        rows.into_iter()
+            .filter(|row| row.key.partition == partition && row.key.sort.starts_with(prefix))
+            .collect()
     }
 
     pub async fn callback(&self, token: &TaskToken, outcome: TaskOutcome) -> Delivered {

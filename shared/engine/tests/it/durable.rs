@@ -6,7 +6,7 @@ use engine::{EffectId, Env, Input, Snapshot, Stage, Status, TaskOutcome, TaskTok
 use model::error::Failure;
 use model::json::Value;
 
-use crate::world::{World, json};
+use crate::world::{World, decoded, json};
 
 const CALLBACK: &str = r#"{"StartAt": "Ask", "States": {"Ask": {
     "Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
@@ -58,7 +58,7 @@ fn a_token_of_another_execution_opens_nothing() {
     let same_text = TaskToken::parse(token.as_str()).expect("it is a token");
     assert!(world.snapshot.task_with_token(&same_text).is_some());
     let mut elsewhere = World::new(CALLBACK);
-    let mut execution = elsewhere.snapshot.execution().clone();
+    let mut execution = elsewhere.snapshot.execution().as_ref().clone();
     execution.arn = format!("{}2", execution.arn).into();
     elsewhere.snapshot = Snapshot::new(execution);
     elsewhere.give(Input::Start { input: json("{}") });
@@ -200,7 +200,7 @@ fn giving_up_ends_what_runs() {
     let [event] = transition.history.as_slice() else { panic!("{:?}", transition.history) };
     assert_eq!((event.id, event.previous_event_id, event.timestamp), (last + 1, last, env.now));
     assert_eq!(event.event, model::history::Event::ExecutionFailed(failure.clone()));
-    assert_eq!(Snapshot::decode(&transition.snapshot.encode()), Ok(transition.snapshot.clone()));
+    assert_eq!(decoded(&transition.snapshot), Ok(transition.snapshot.clone()));
 
     let again = engine::give_up(transition.snapshot.clone(), Failure::default(), &env);
     assert_eq!((again.verdict, again.history.len()), (Verdict::Ended, 0));

@@ -92,7 +92,7 @@ fn an_unknown_token_is_no_task() {
     assert_eq!(world.give(Input::Heartbeat { token: other_secret, at: world.now }), Verdict::NoSuchTask);
 
     let elsewhere = World::new(CALLBACK);
-    let mut execution = elsewhere.snapshot.execution().clone();
+    let mut execution = elsewhere.snapshot.execution().as_ref().clone();
     execution.arn = format!("{}2", execution.arn).into();
     world.snapshot = engine::Snapshot::new(execution);
     world.give(Input::Start { input: json("{}") });

@@ -2,7 +2,8 @@
 
 use asl::machine::Machine;
 use engine::{
-    Call, Effect, EffectId, Env, Execution, Input, Snapshot, Status, TaskOutcome, Transition, Verdict,
+    Call, DecodeError, Effect, EffectId, Env, Execution, Input, Snapshot, Status, TaskOutcome, Transition,
+    Verdict,
 };
 use model::error::Failure;
 use model::history::HistoryEvent;
@@ -41,13 +42,18 @@ pub fn stored_apart(snapshot: &Snapshot) -> Snapshot {
         let moved = Value::from(format!("payload {}", payloads.len()));
         payloads.push(std::mem::replace(payload, moved));
     });
-    let mut read = Snapshot::decode(&small.encode()).expect("a snapshot reads back");
+    let mut read = decoded(&small).expect("a snapshot reads back");
     assert_eq!(read, small);
     let mut payloads = payloads.into_iter();
     read.visit_payloads(&mut |payload| *payload = payloads.next().expect("as many as before"));
     assert_eq!(payloads.next(), None);
     assert_eq!(read, *snapshot);
-    Snapshot::decode(&read.encode()).expect("a snapshot reads back")
+    decoded(&read).expect("a snapshot reads back")
+}
+
+/// The snapshot as it is read from its stored form.
+pub fn decoded(snapshot: &Snapshot) -> Result<Snapshot, DecodeError> {
+    Snapshot::decode(&snapshot.encode(), snapshot.execution().clone(), snapshot.input().clone())
 }
 
 impl World {
