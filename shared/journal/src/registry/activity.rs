@@ -106,14 +106,21 @@ impl Registry {
         self.list(ACTIVITIES, after, limit).await
     }
 
-    pub(super) async fn activity_row(&self, arn: &ActivityArn) -> Result<Option<(Row, Activity)>, StoreError> {
+    pub(super) async fn activity_row(
+        &self,
+        arn: &ActivityArn,
+    ) -> Result<Option<(Row, Activity)>, StoreError> {
         let Some(name) = self.activity_name(arn) else { return Ok(None) };
         let Some(row) = self.store.table.get(&row::activity_key(&name)).await? else { return Ok(None) };
         let activity = row::decode(&row.body, arn)?;
         Ok(Some((row, activity)))
     }
 
-    pub(super) async fn replace_activity(&self, row: &Row, activity: &Activity) -> Result<Written, StoreError> {
+    pub(super) async fn replace_activity(
+        &self,
+        row: &Row,
+        activity: &Activity,
+    ) -> Result<Written, StoreError> {
         let next = self.activity_into_row(activity, row.revision + 1);
         self.put(next, Condition::Revision(row.revision)).await
     }

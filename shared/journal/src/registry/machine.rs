@@ -148,7 +148,10 @@ fn same(a: &RevisionSummary, b: &RevisionSummary) -> bool {
 
 impl Registry {
     /// Creates a state machine, or gives the one that has its name.
-    pub async fn create_state_machine(&self, new: NewStateMachine) -> Result<Outcome<StateMachine>, StoreError> {
+    pub async fn create_state_machine(
+        &self,
+        new: NewStateMachine,
+    ) -> Result<Outcome<StateMachine>, StoreError> {
         let Some(name) = self.machine_name(&new.arn) else {
             return Err(StoreError::Refused(format!("{} is not of this account and Region", new.arn)));
         };
@@ -165,11 +168,8 @@ impl Registry {
             encryption: new.encryption,
             created_at: new.now,
         };
-        let revision = Revision {
-            definition: new.definition,
-            machine_type: new.machine_type,
-            summary: current.clone(),
-        };
+        let revision =
+            Revision { definition: new.definition, machine_type: new.machine_type, summary: current.clone() };
         self.write_revision(&name, &revision).await?;
         let machine = StateMachine {
             arn: new.arn,
@@ -226,7 +226,9 @@ impl Registry {
                             Some(revision) => revision.definition,
                             None => {
                                 let id = &machine.current.id;
-                                return Err(StoreError::Damaged(format!("the revision {id} of {arn} is missing")));
+                                return Err(StoreError::Damaged(format!(
+                                    "the revision {id} of {arn} is missing"
+                                )));
                             }
                         },
                     };
@@ -286,11 +288,8 @@ impl Registry {
 
     fn machine_into_row(&self, machine: &StateMachine, revision: u64) -> Row {
         let StateMachine { name, machine_type, created_at, .. } = machine;
-        let listing = StateMachineListing {
-            name: name.clone(),
-            machine_type: *machine_type,
-            created_at: *created_at,
-        };
+        let listing =
+            StateMachineListing { name: name.clone(), machine_type: *machine_type, created_at: *created_at };
         let mut row = Row::new(row::machine_key(name), revision, row::encode(machine));
         row.summary = row::encode(&listing);
         row.indexes = vec![self.listed(MACHINES, name)];

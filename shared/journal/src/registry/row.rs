@@ -113,7 +113,10 @@ pub(super) fn encode<T: Serialize>(value: &T) -> Bytes {
 }
 
 /// The opposite of [`encode`]; `what` names the row in the error.
-pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8], what: impl std::fmt::Display) -> Result<T, StoreError> {
+pub(super) fn decode<T: DeserializeOwned>(
+    bytes: &[u8],
+    what: impl std::fmt::Display,
+) -> Result<T, StoreError> {
     match bytes.split_first() {
         Some((&FORMAT, rest)) => {
             rmp_serde::from_slice(rest).map_err(|error| StoreError::Damaged(format!("{what}: {error}")))

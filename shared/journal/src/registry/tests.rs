@@ -68,7 +68,8 @@ async fn a_state_machine_and_its_revisions() {
     assert_eq!(machine.current.shown_id(), None);
 
     let change = Change { definition: Some("two".into()), ..Change::default() };
-    let updated = registry.update_state_machine(&arn("m"), &change, &"r2".into(), at(2)).await.unwrap().unwrap();
+    let updated =
+        registry.update_state_machine(&arn("m"), &change, &"r2".into(), at(2)).await.unwrap().unwrap();
     assert!(updated.changed);
     assert_eq!(updated.state_machine.current.shown_id(), Some(&Text::from("r2")));
     assert_eq!((updated.state_machine.created_at, updated.state_machine.current.created_at), (at(1), at(2)));
@@ -99,10 +100,15 @@ async fn a_change_that_changes_nothing_makes_no_revision() {
         Change::default(),
         Change { definition: Some("one".into()), ..Change::default() },
         Change { role_arn: Some("role".into()), tracing_enabled: Some(false), ..Change::default() },
-        Change { logging: Some(Logging::default()), encryption: Some(Encryption::default()), ..Change::default() },
+        Change {
+            logging: Some(Logging::default()),
+            encryption: Some(Encryption::default()),
+            ..Change::default()
+        },
     ];
     for change in unchanged {
-        let updated = registry.update_state_machine(&arn("m"), &change, &"r2".into(), at(2)).await.unwrap().unwrap();
+        let updated =
+            registry.update_state_machine(&arn("m"), &change, &"r2".into(), at(2)).await.unwrap().unwrap();
         assert!(!updated.changed && updated.state_machine.current.id == "r1", "{change:?}");
     }
     let changed = [
@@ -115,7 +121,8 @@ async fn a_change_that_changes_nothing_makes_no_revision() {
         },
     ];
     for (change, id) in changed.iter().zip(["a", "b", "c", "d"]) {
-        let updated = registry.update_state_machine(&arn("m"), change, &id.into(), at(2)).await.unwrap().unwrap();
+        let updated =
+            registry.update_state_machine(&arn("m"), change, &id.into(), at(2)).await.unwrap().unwrap();
         assert!(updated.changed && updated.state_machine.current.id == id, "{change:?}");
         assert_eq!(registry.revision(&arn("m"), id).await.unwrap().unwrap().definition, "one");
     }
@@ -126,7 +133,12 @@ async fn a_change_that_changes_nothing_makes_no_revision() {
 async fn creating_again() {
     let (registry, _) = registry(1).await;
     let first = created(&registry, new("m", "one", "r1")).await;
-    let again = NewStateMachine { role_arn: "other".into(), tags: tags(&[("a", "b")]), now: at(9), ..new("m", "one", "r2") };
+    let again = NewStateMachine {
+        role_arn: "other".into(),
+        tags: tags(&[("a", "b")]),
+        now: at(9),
+        ..new("m", "one", "r2")
+    };
     assert!(again.is_again(&first));
     assert!(NewStateMachine { encryption: Some(Encryption::default()), ..again.clone() }.is_again(&first));
     assert!(!new("m", "one ", "r2").is_again(&first));
@@ -168,7 +180,8 @@ async fn others_homes_have_nothing_here() {
 async fn listings_page_over_all_shards_in_the_order_of_names() {
     for shards in [1, 3] {
         let (registry, _) = registry(shards).await;
-        let names: Vec<String> = (0..25).map(|n| format!("m{n:02}")).chain(["é".to_owned(), "!".to_owned()]).collect();
+        let names: Vec<String> =
+            (0..25).map(|n| format!("m{n:02}")).chain(["é".to_owned(), "!".to_owned()]).collect();
         for name in names.iter().rev() {
             created(&registry, new(name, "one", &format!("r-{name}"))).await;
             let new = NewActivity {
@@ -185,9 +198,11 @@ async fn listings_page_over_all_shards_in_the_order_of_names() {
         for limit in [1, 7, 26, 27, 1_000] {
             let (mut machines, mut activities): (Vec<String>, Vec<String>) = Default::default();
             loop {
-                let page = registry.list_state_machines(machines.last().map(String::as_str), limit).await.unwrap();
+                let page =
+                    registry.list_state_machines(machines.last().map(String::as_str), limit).await.unwrap();
                 machines.extend(page.rows.iter().map(|row| row.name.to_string()));
-                let others = registry.list_activities(activities.last().map(String::as_str), limit).await.unwrap();
+                let others =
+                    registry.list_activities(activities.last().map(String::as_str), limit).await.unwrap();
                 activities.extend(others.rows.iter().map(|row| row.name.to_string()));
                 assert_eq!(page.more, others.more);
                 if !page.more {
@@ -229,12 +244,16 @@ async fn tags_of_both() {
     let (registry, _) = registry(1).await;
     created(&registry, new("m", "one", "r1")).await;
     let set = |pairs: &[(&str, &str)]| TagChange::Set(tags(pairs));
-    let change = async |change: &TagChange| registry.tag_state_machine(&arn("m"), change, 3).await.unwrap().unwrap();
+    let change =
+        async |change: &TagChange| registry.tag_state_machine(&arn("m"), change, 3).await.unwrap().unwrap();
     assert_eq!(change(&set(&[("b", "1"), ("a", "2"), ("b", "3")])).await, tags(&[("b", "3"), ("a", "2")]));
     assert_eq!(change(&set(&[("a", ""), ("c", "4")])).await, tags(&[("b", "3"), ("a", ""), ("c", "4")]));
     // One too many: told, not done.
     assert_eq!(change(&set(&[("d", "5")])).await.len(), 4);
-    assert_eq!(change(&TagChange::Remove(vec!["b".into(), "x".into()])).await, tags(&[("a", ""), ("c", "4")]));
+    assert_eq!(
+        change(&TagChange::Remove(vec!["b".into(), "x".into()])).await,
+        tags(&[("a", ""), ("c", "4")])
+    );
     // An update of the definition keeps them.
     let update = Change { definition: Some("two".into()), ..Change::default() };
     registry.update_state_machine(&arn("m"), &update, &"r2".into(), at(2)).await.unwrap();
@@ -263,7 +282,8 @@ async fn writers_that_race_lose_nothing() {
     for n in 0..8 {
         let registry = registry.clone();
         writers.spawn(async move {
-            let change = TagChange::Set([(Text::from(format!("k{n}")), Text::default())].into_iter().collect());
+            let change =
+                TagChange::Set([(Text::from(format!("k{n}")), Text::default())].into_iter().collect());
             registry.tag_state_machine(&arn("m"), &change, 50).await.unwrap();
             let update = Change { definition: Some(format!("d{n}").into()), ..Change::default() };
             registry.update_state_machine(&arn("m"), &update, &format!("u{n}").into(), at(2)).await.unwrap();
