@@ -210,7 +210,7 @@ impl Registry {
             // A later attempt may start from another revision, so it needs an id of its own.
             let id = match attempt {
                 0 => revision_id.clone(),
-                _ => Text::from(format!("{revision_id}.{attempt}")),
+                _ => row::derived_id(revision_id, attempt),
             };
             let next = change.apply(&machine.current, &id, now);
             if same(&next, &machine.current) {

@@ -104,6 +104,17 @@ pub(super) fn first_revision(unique: &str) -> u64 {
     hash[..6].iter().fold(0, |number, byte| (number << 8) | u64::from(*byte))
 }
 
+/// Another id that follows from one that is unique, and looks like it: a UUID.
+pub(super) fn derived_id(unique: &str, number: usize) -> Text {
+    let hash = Sha256::digest(format!("{unique}/{number}").as_bytes());
+    let part = |from: usize, to: usize| -> String {
+        hash[from..to].iter().map(|byte| format!("{byte:02x}")).collect()
+    };
+    let (version, variant) = (hash[6] & 0x0f | 0x80, hash[8] & 0x3f | 0x80);
+    let (a, b, c, d, e) = (part(0, 4), part(4, 6), part(7, 8), part(9, 10), part(10, 16));
+    format!("{a}-{b}-{version:02x}{c}-{variant:02x}{d}-{e}").into()
+}
+
 /// A format byte, then MessagePack with members by name: members may be added later.
 pub(super) fn encode<T: Serialize>(value: &T) -> Bytes {
     let mut out = vec![FORMAT];

@@ -1,11 +1,13 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use model::arn::{ActivityArn, Home, StateMachineArn};
 use model::json::Text;
 use model::status::{LogLevel, StateMachineType};
 use model::timestamp::Timestamp;
+use ports::faulty::{self, Fault, Faults, Rates};
 use ports::memory::{Blobs, Table};
-use ports::{Blobs as _, SystemClock};
+use ports::{Blobs as _, SystemClock, Virtual};
 
 use super::*;
 use crate::store::{Config, StoreError};
@@ -274,27 +276,41 @@ async fn tags_of_both() {
     assert_eq!(registry.activity(&activity("a")).await.unwrap().unwrap().tags, tagged);
 }
 
-#[tokio::test]
+/// Writes take their time, and many that were applied do not say so.
+#[tokio::test(start_paused = true)]
 async fn writers_that_race_lose_nothing() {
-    let (registry, _) = registry(1).await;
-    created(&registry, new("m", "one", "r1")).await;
-    let mut writers = tokio::task::JoinSet::new();
-    for n in 0..8 {
-        let registry = registry.clone();
-        writers.spawn(async move {
-            let change =
-                TagChange::Set([(Text::from(format!("k{n}")), Text::default())].into_iter().collect());
-            registry.tag_state_machine(&arn("m"), &change, 50).await.unwrap();
-            let update = Change { definition: Some(format!("d{n}").into()), ..Change::default() };
-            registry.update_state_machine(&arn("m"), &update, &format!("u{n}").into(), at(2)).await.unwrap();
-        });
+    for seed in 0..20 {
+        let clock = Arc::new(Virtual::default());
+        let rates = Rates { delayed: 0.5, unknown_applied: 0.4, ..Rates::NONE };
+        let faults = Faults::new(seed, Rates { delay_max: Duration::from_secs(2), ..rates }, clock.clone());
+        let table = faulty::Table::new(Arc::new(Table::new(clock)), faults.clone());
+        let home = Home::new("aws", "us-east-1", "123456789012");
+        let store = Store::open(Arc::new(table), Arc::new(Blobs::new()), Config::new(home)).await.unwrap();
+        let registry = Registry::new(store);
+        created(&registry, new("m", "one", "r1")).await;
+        let mut writers = tokio::task::JoinSet::new();
+        for n in 0..6 {
+            let registry = registry.clone();
+            writers.spawn(async move {
+                let change =
+                    TagChange::Set([(Text::from(format!("k{n}")), Text::default())].into_iter().collect());
+                registry.tag_state_machine(&arn("m"), &change, 50).await.unwrap();
+                let update = Change { definition: Some(format!("d{n}").into()), ..Change::default() };
+                registry
+                    .update_state_machine(&arn("m"), &update, &format!("u{n}").into(), at(2))
+                    .await
+                    .unwrap();
+            });
+        }
+        while let Some(done) = writers.join_next().await {
+            done.unwrap();
+        }
+        let machine = registry.state_machine(&arn("m")).await.unwrap().unwrap();
+        assert_eq!(machine.tags.len(), 6, "seed {seed}");
+        let revision = registry.revision(&arn("m"), &machine.current.id).await.unwrap().unwrap();
+        assert_eq!(revision.summary, machine.current, "seed {seed}");
+        assert!(faults.struck(Fault::UnknownApplied) > 0 && faults.struck(Fault::Delayed) > 0, "seed {seed}");
     }
-    while let Some(done) = writers.join_next().await {
-        done.unwrap();
-    }
-    let machine = registry.state_machine(&arn("m")).await.unwrap().unwrap();
-    assert_eq!(machine.tags.len(), 8);
-    assert!(registry.revision(&arn("m"), &machine.current.id).await.unwrap().is_some());
 }
 
 #[tokio::test]
@@ -306,4 +322,15 @@ async fn a_name_that_is_used_again_starts_from_another_revision() {
     created(&registry, new("m", "one", "r2")).await;
     // Who still holds the old row does not overwrite the new one.
     assert_eq!(registry.replace_machine(&row, &machine).await, Ok(row::Written::Conflict));
+}
+
+#[test]
+fn derived_ids_are_uuids_of_their_own() {
+    let ids: Vec<Text> = (1..4).map(|number| row::derived_id("u", number)).collect();
+    for (at, id) in ids.iter().enumerate() {
+        let groups: Vec<usize> = id.split('-').map(str::len).collect();
+        assert_eq!(groups, [8, 4, 4, 4, 12], "{id}");
+        assert!(id.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit()) && !ids[..at].contains(id));
+    }
+    assert_eq!(row::derived_id("u", 1), ids[0]);
 }
