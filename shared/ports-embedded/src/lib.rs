@@ -14,6 +14,8 @@ mod shared;
 mod storage;
 mod store;
 mod table;
+#[cfg(test)]
+mod tests;
 mod window;
 pub use error::OpenError;
 pub use store::{CloseError, Options, Stats, Store};

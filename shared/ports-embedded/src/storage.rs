@@ -1,7 +1,7 @@
 //! What is stored: the last writes in memory over sorted files, one tree of files per space.
 //!
-//! The trees are `lsm-tree`'s, without a log of their own: blocks of 16 KB, compressed with lz4 and
-//! checksummed, with filters, and compaction in levels. Their memtables stay empty: flushes hand
+//! The trees are `lsm-tree`'s, without a log of their own: checksummed blocks of 16 KB with filters,
+//! compressed with lz4 when they are merged for the first time, and compaction in levels. Their memtables stay empty: flushes hand
 //! them sorted writes. A reader looks at the memory first and at the files then, so that a flush in
 //! between hides nothing from it.
 
@@ -32,7 +32,7 @@ const FILES_MAX: usize = 256;
 /// Files that compaction makes.
 const FILE_BYTES: u64 = 32 * 1024 * 1024;
 /// Runs of files that flushes may leave before they are merged.
-const RUNS_MAX: u8 = 4;
+const RUNS_MAX: u8 = 8;
 /// How many writes of each memtable a range takes at a time.
 const RANGE_WRITES: usize = 64;
 
@@ -74,7 +74,10 @@ impl Storage {
                 .use_cache(Arc::clone(&cache))
                 .use_descriptor_table(Some(Arc::clone(&files)))
                 .data_block_size_policy(BlockSizePolicy::all(BLOCK_BYTES))
-                .data_block_compression_policy(CompressionPolicy::all(CompressionType::Lz4))
+                .data_block_compression_policy(CompressionPolicy::new([
+                    CompressionType::None,
+                    CompressionType::Lz4,
+                ]))
                 .filter_block_pinning_policy(PinningPolicy::all(false))
                 .index_block_pinning_policy(PinningPolicy::all(false));
             let tree = guarded(|| config.open()).map_err(|reason| OpenError::damaged(&folder, reason))?;

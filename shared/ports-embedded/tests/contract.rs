@@ -1,5 +1,7 @@
 //! The contract of the ports, on a directory.
 
+#![expect(clippy::unwrap_used, reason = "a test may end at the first surprise")]
+
 use std::sync::Arc;
 
 use ports::clock::Virtual;
