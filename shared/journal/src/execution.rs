@@ -20,12 +20,12 @@ mod tests;
 mod wake;
 
 pub use append::{AppendError, Appended};
+pub use beside::Poison;
 pub use history::{HistoryPage, HistoryQuery};
 pub use list::{ListPage, ListPosition, ListQuery, Listing};
 pub use load::Loaded;
 pub use meta::{Description, Meta};
 pub use record::{Ending, Owner, Record, Writer};
-pub use beside::Poison;
 pub use wake::{Due, DueKind, DuePage};
 
 use crate::store::Store;

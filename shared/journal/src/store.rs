@@ -129,7 +129,11 @@ pub enum OpenError {
 
 impl Store {
     /// Opens what stands in `table` and `blobs`; an empty table becomes a store.
-    pub async fn open(table: Arc<dyn Table>, blobs: Arc<dyn Blobs>, config: Config) -> Result<Store, OpenError> {
+    pub async fn open(
+        table: Arc<dyn Table>,
+        blobs: Arc<dyn Blobs>,
+        config: Config,
+    ) -> Result<Store, OpenError> {
         let store = Store { table, blobs, config: Arc::new(config) };
         let key = Key::new("format", "format");
         let row = Row::new(key.clone(), 0, Bytes::copy_from_slice(&[FORMAT]));

@@ -50,9 +50,10 @@ impl Executions {
         mut blobs: Vec<(Text, Bytes)>,
         known: &mut Known,
     ) -> Result<Appended, AppendError> {
-        let partition = self.partition(&ExecutionArn::parse(&meta.execution.arn).map_err(|error| {
-            StoreError::Refused(format!("an execution without a proper ARN: {error}"))
-        })?)?;
+        let partition =
+            self.partition(&ExecutionArn::parse(&meta.execution.arn).map_err(|error| {
+                StoreError::Refused(format!("an execution without a proper ARN: {error}"))
+            })?)?;
         let mut meta = meta.clone();
         meta.ending = record.ending();
         let config = &self.store.config;
@@ -204,7 +205,8 @@ impl Executions {
             if meta.ending.is_some() {
                 return Ok(false);
             }
-            let mut written = Meta { ending: Some(ending.clone()), input: model::json::Value::Null, ..meta.clone() };
+            let mut written =
+                Meta { ending: Some(ending.clone()), input: model::json::Value::Null, ..meta.clone() };
             // The input is as it is stored; only the output has yet to be.
             let scope = key::blob_scope(&partition);
             let outlined = payload::outline(

@@ -83,7 +83,8 @@ impl Executions {
                 }
             };
             let poison = Poison { seq, count, reason: reason.to_owned() };
-            match self.store.table.put(Row::new(key.clone(), revision, code::pack(&poison)), condition).await {
+            match self.store.table.put(Row::new(key.clone(), revision, code::pack(&poison)), condition).await
+            {
                 // One too many, when it is unknown, brings the end nearer by one attempt.
                 Ok(()) | Err(TableError::Unknown(_)) => return Ok(poison),
                 Err(TableError::Conflict) => {}

@@ -54,10 +54,7 @@ pub(super) fn encode<H: Serialize>(
     }
 }
 
-fn segment(
-    out: &mut BytesMut,
-    write: impl FnOnce(&mut Vec<u8>) -> Result<(), rmp_serde::encode::Error>,
-) {
+fn segment(out: &mut BytesMut, write: impl FnOnce(&mut Vec<u8>) -> Result<(), rmp_serde::encode::Error>) {
     let mut bytes = Vec::new();
     write(&mut bytes).expect("a record holds only what MessagePack can write");
     out.put_u32_le(u32::try_from(bytes.len()).expect("records are bounded by the limits on a step"));
@@ -112,7 +109,9 @@ impl Segments {
                     return Err(StoreError::Damaged(format!("a record says that it has {length} bytes")));
                 }
                 zstd::bulk::decompress(compressed, length)
-                    .map_err(|error| StoreError::Damaged(format!("a record cannot be decompressed: {error}")))?
+                    .map_err(|error| {
+                        StoreError::Damaged(format!("a record cannot be decompressed: {error}"))
+                    })?
                     .into()
             }
             [FORMAT, _, rest @ ..] => Bytes::copy_from_slice(rest),

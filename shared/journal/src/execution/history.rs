@@ -65,7 +65,8 @@ impl Executions {
         query: &HistoryQuery,
         page: &mut HistoryPage,
     ) -> Result<(), StoreError> {
-        let mut after = self.record_before(partition, query).await?.map(|seq| key::record(partition, seq).sort);
+        let mut after =
+            self.record_before(partition, query).await?.map(|seq| key::record(partition, seq).sort);
         loop {
             let rows = Query {
                 partition: partition.clone(),

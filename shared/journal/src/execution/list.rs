@@ -79,9 +79,8 @@ pub(super) struct Summary {
 
 impl Summary {
     pub fn of(meta: &Meta) -> Summary {
-        let qualifier = |arn: &Option<Text>| {
-            arn.as_ref().and_then(|arn| arn.rsplit(':').next()).map(Text::from)
-        };
+        let qualifier =
+            |arn: &Option<Text>| arn.as_ref().and_then(|arn| arn.rsplit(':').next()).map(Text::from);
         Summary {
             status: meta.status(),
             stopped_at: meta.ending.as_ref().map(|ending| ending.at),
@@ -110,7 +109,8 @@ impl Executions {
         let mut cut = false;
         for status in statuses {
             for shard in 0..self.store.config.listing_shards.max(1) {
-                let entries = self.entries(key::list(&name, *status, shard), after.clone(), query.limit).await?;
+                let entries =
+                    self.entries(key::list(&name, *status, shard), after.clone(), query.limit).await?;
                 cut |= entries.1;
                 rows.extend(entries.0);
             }
@@ -153,7 +153,8 @@ impl Executions {
 
     fn listing(&self, row: &IndexRow, state_machine: &StateMachineArn) -> Result<Listing, StoreError> {
         let partition = &row.position.key.partition;
-        let damaged = || StoreError::Damaged(format!("the list has an entry {} of no execution", row.position.key));
+        let damaged =
+            || StoreError::Damaged(format!("the list has an entry {} of no execution", row.position.key));
         let arn = key::execution(&self.store.config.home, partition).ok_or_else(damaged)?;
         let started_at = key::time_of(&row.position.sort).ok_or_else(damaged)?;
         let summary: Summary = code::unpack(&row.summary)?;

@@ -55,12 +55,15 @@ impl Executions {
                 records.push(record);
                 if complete {
                     records.reverse();
-                    let (seq, ending) = records.last().map_or((0, None), |last| (last.seq, last.ending()));
+                    let (seq, mut ending) = records.last().map_or((0, None), |last| (last.seq, last.ending()));
                     let mut meta = match first {
                         Some(meta) => meta,
                         None => self.meta(&partition).await?,
                     };
                     payload::inline(&self.store, &mut meta).await?;
+                    if let Some(ending) = &mut ending {
+                        payload::inline(&self.store, ending).await?;
+                    }
                     return Ok(Some(Loaded { meta, seq, ending, records, parked }));
                 }
             }

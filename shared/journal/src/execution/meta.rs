@@ -58,8 +58,8 @@ impl Meta {
 impl Payloads for Meta {
     fn visit(&mut self, visitor: &mut dyn FnMut(&mut Value)) {
         visitor(&mut self.input);
-        if let Some(output) = self.ending.as_mut().and_then(|ending| ending.output.as_mut()) {
-            visitor(output);
+        if let Some(ending) = &mut self.ending {
+            ending.visit(visitor);
         }
     }
 }
@@ -98,7 +98,7 @@ impl Executions {
         let Some(partition) = key::partition(&self.store.config.home, arn) else { return Ok(None) };
         let Some(row) = self.store.table.get(&key::record(&partition, 0)).await? else { return Ok(None) };
         let (mut meta, first) = split_row(&row.body)?;
-        let mut last_event_id = 0;
+        let mut last_event_id = meta.ending.as_ref().map_or(0, |ending| ending.last_event_id);
         if meta.ending.is_none() {
             let newest = match self.newest(&partition).await? {
                 Some(newest) => newest,

@@ -49,6 +49,8 @@ pub struct Ending {
     pub status: ExecutionStatus,
     /// When.
     pub at: Timestamp,
+    /// Id of its last event.
+    pub last_event_id: u64,
     /// What it gave, when it succeeded.
     pub output: Option<Value>,
     /// Error and cause, when it did not.
@@ -126,7 +128,13 @@ pub(super) fn ending(history: &[HistoryEvent]) -> Option<Ending> {
         Event::ExecutionAborted(failure) => (ExecutionStatus::Aborted, None, failure.clone()),
         _ => return None,
     };
-    Some(Ending { status, at: last.timestamp, output, failure })
+    Some(Ending { status, at: last.timestamp, last_event_id: last.id, output, failure })
+}
+
+impl Payloads for Ending {
+    fn visit(&mut self, visitor: &mut dyn FnMut(&mut Value)) {
+        self.output.iter_mut().for_each(visitor);
+    }
 }
 
 /// The events of a record hold payloads.
