@@ -7,7 +7,7 @@ use std::sync::Arc;
 use asl::Severity;
 use asl::machine::Machine;
 use engine::Execution;
-use integrations::lambda::{Endpoint, Functions};
+use integrations_lambda::{Endpoint, Functions};
 use integrations::mock::{Config, Mocks, TestCase, split_selection};
 use integrations::{NotCallable, Tasks};
 use model::arn::{Arn, Home, Resource};

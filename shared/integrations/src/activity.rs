@@ -72,10 +72,17 @@ impl Activities {
 
     async fn offer(&self, arn: &str, call: &Call, execution: &Execution) -> Answer {
         let (Some(token), Ok(execution)) = (&call.token, ExecutionArn::parse(&execution.arn)) else {
-            return failed(RUNTIME, "the task of an activity needs a token and a stored execution".to_owned());
+            return failed(
+                RUNTIME,
+                "the task of an activity needs a token and a stored execution".to_owned(),
+            );
         };
-        let task =
-            ActivityTask { execution, effect: call.effect, token: token.clone(), input: call.parameters.clone() };
+        let task = ActivityTask {
+            execution,
+            effect: call.effect,
+            token: token.clone(),
+            input: call.parameters.clone(),
+        };
         let body = task.encode();
         let mut pause = PAUSE;
         let mut attempt = 1;
@@ -86,7 +93,9 @@ impl Activities {
             };
             match sent {
                 Ok(()) => return Answer::Queued,
-                Err(QueueError::Missing(_)) => return failed(RUNTIME, format!("The activity {arn} does not exist.")),
+                Err(QueueError::Missing(_)) => {
+                    return failed(RUNTIME, format!("The activity {arn} does not exist."));
+                }
                 Err(error @ QueueError::Refused(_)) => return failed(RUNTIME, error.to_string()),
                 Err(error) if attempt == ATTEMPTS => return failed(TASK_FAILED, error.to_string()),
                 Err(_) => {}

@@ -1,17 +1,15 @@
 //! Performing a task: what stands between an [`engine::Call`] and the world.
 //!
 //! Reading order: [`Tasks`] (the port) and [`Answer`], [`callable`] (what is found before a run
-//! starts), [`mock`] (responses from a mock configuration file), [`lambda`] (functions, called
-//! through the Lambda API), [`activity`] (tasks that wait for a worker). They stack: [`mock::Mocks`] answers for the states that a test case
-//! mocks and hands the others on; [`lambda::Functions`] calls functions; [`Nothing`] calls nothing.
+//! starts), [`mock`] (responses from a mock configuration file), [`activity`] (tasks that wait for a
+//! worker). They stack: [`mock::Mocks`] answers for the states that a test case mocks and hands the
+//! others on; [`Nothing`] calls nothing. What calls services is a crate of its own.
 //!
-//! The crate knows nothing of stores, clocks or who runs the loop, and reads no environment but
-//! what the AWS configuration chain reads when the first function is called. Its tests stand
-//! beside the code; none needs a network.
+//! The crate knows nothing of stores, clocks or who runs the loop. Its tests stand beside the code;
+//! none needs a network.
 
 pub mod activity;
-pub mod lambda;
 pub mod mock;
 mod tasks;
 
-pub use tasks::{Answer, Answering, NotCallable, Nothing, Tasks, callable};
+pub use tasks::{Answer, Answering, NotCallable, Nothing, Tasks, callable, refused};

@@ -104,6 +104,6 @@ impl Nothing {
 }
 
 /// What a call becomes that should never have been made: a failure that no Retry repeats.
-pub(crate) fn refused(refusal: &NotCallable) -> TaskOutcome {
+pub fn refused(refusal: &NotCallable) -> TaskOutcome {
     TaskOutcome::failed(Failure::new(RUNTIME, refusal.to_string()))
 }

@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use super::request::Request;
 use super::response::{Answered, Refused};
 use super::{Endpoint, Functions};
-use crate::tasks::{Answer, Tasks};
+use integrations::{Answer, Tasks};
 
 fn v(text: &str) -> Value {
     Value::parse(text).unwrap()

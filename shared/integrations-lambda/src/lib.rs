@@ -2,7 +2,8 @@
 //! and `arn:aws:states:::lambda:invoke.waitForTaskToken`, over the Invoke operation.
 //!
 //! `request` makes the request from a task's parameters, `response` the task's outcome from an
-//! answer; both are plain functions. This file sends.
+//! answer; both are plain functions. This file sends. A crate of its own, so that only shells that
+//! call functions pay for the SDK.
 //!
 //! A call is made once: what Lambda refuses or loses is the state's to retry, as on the service.
 
@@ -38,7 +39,7 @@ use model::error::{Failure, RUNTIME, TASK_FAILED};
 use model::json::Text;
 use tokio::sync::OnceCell;
 
-use crate::tasks::{Answer, Answering, NotCallable, Tasks, refused};
+use integrations::{Answer, Answering, NotCallable, Tasks, refused};
 use request::Request;
 use response::{Answered, Refused};
 
