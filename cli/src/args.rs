@@ -1,8 +1,12 @@
 //! The command line.
 
+mod dev;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use dev::{DevArgs, LogArg, LogFormat, Secret};
 
 const RUN_CODES: &str = "\
 Exit codes: 0 succeeded, 1 failed, 2 the command line or a file it names cannot be used, 3 the definition \
@@ -11,6 +15,10 @@ is invalid, 4 timed out, 5 aborted, 6 the results could not be written.";
 const CHECK_CODES: &str = "\
 Exit codes: 0 no errors, 1 errors (or warnings with --deny-warnings), 2 the command line or a file it names \
 cannot be used.";
+
+const DEV_CODES: &str = "\
+Exit codes: 0 it was asked to end, 1 it could not go on, 2 the command line, the configuration or the data \
+folder cannot be used, 5 it was asked to end twice.";
 
 /// Runs AWS Step Functions workflows without AWS.
 #[derive(Debug, Parser)]
@@ -44,6 +52,9 @@ pub enum Command {
     /// Find what is wrong with definitions.
     #[command(after_help = CHECK_CODES)]
     Check(CheckArgs),
+    /// Serve the Step Functions API on this computer.
+    #[command(after_help = DEV_CODES)]
+    Dev(Box<DevArgs>),
 }
 
 /// What both commands need to read a definition.
@@ -68,7 +79,7 @@ pub struct Substitution {
     pub value: String,
 }
 
-fn substitution(text: &str) -> Result<Substitution, String> {
+pub(crate) fn substitution(text: &str) -> Result<Substitution, String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => {
             Ok(Substitution { name: name.to_owned(), value: value.to_owned() })
@@ -136,7 +147,7 @@ pub struct RunArgs {
     pub quiet: bool,
 }
 
-fn account(text: &str) -> Result<String, String> {
+pub(crate) fn account(text: &str) -> Result<String, String> {
     if text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()) {
         Ok(text.to_owned())
     } else {

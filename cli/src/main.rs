@@ -1,6 +1,7 @@
-//! The `stepwright` binary: runs Step Functions workflows, and checks their definitions.
+//! The `stepwright` binary: runs Step Functions workflows, checks their definitions, and serves the
+//! API of the service.
 //!
-//! Reading order: `args` (the command line), `run` and `check` (the commands), `source` (reading
+//! Reading order: `args` (the command line), `run`, `check` and `dev` (the commands), `source` (reading
 //! definitions), `excerpt` (showing places in them), `exit` (exit codes).
 //!
 //! It is a shell: it reads files and the environment, builds what a command needs and nothing
@@ -9,12 +10,15 @@
 
 mod args;
 mod check;
+mod dev;
 mod excerpt;
 mod exit;
 mod pretty;
 mod run;
 mod source;
+mod tasks;
 mod terminal;
+mod uuid;
 
 use std::process::ExitCode;
 
@@ -27,6 +31,7 @@ fn main() -> ExitCode {
     let exit = match command {
         Command::Run(args) => run::run(&args, color),
         Command::Check(args) => check::check(&args, color),
+        Command::Dev(args) => dev::dev(&args, color),
     };
     exit.into()
 }

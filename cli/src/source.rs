@@ -120,6 +120,28 @@ pub fn unused_substitutions<'a>(args: &'a DefinitionArgs, sources: &[&Source]) -
     args.substitutions.iter().map(|known| known.name.as_str()).filter(|name| is_unused(name)).collect()
 }
 
+/// A name for a state machine from the path of its definition: the file's stem, or the folder's
+/// name where the stem says nothing. Characters that names cannot have become `-`.
+pub fn name_from(path: &Path) -> String {
+    let part = |part: Option<&std::ffi::OsStr>| part.map(|part| part.to_string_lossy().into_owned());
+    let stem = part(path.file_name()).unwrap_or_default();
+    let stem = stem.split('.').next().unwrap_or_default();
+    let folder = path.parent().and_then(|parent| part(parent.file_name()));
+    let name = match (stem, folder) {
+        (
+            "machine" | "statemachine" | "state-machine" | "state_machine" | "definition" | "workflow",
+            Some(folder),
+        ) => folder,
+        (stem, _) => stem.to_owned(),
+    };
+    let name: String = name
+        .chars()
+        .map(|c| if c.is_alphanumeric() || matches!(c, '-' | '_') { c } else { '-' })
+        .take(80)
+        .collect();
+    if name.trim_matches('-').is_empty() { "StateMachine".to_owned() } else { name }
+}
+
 fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
@@ -129,7 +151,7 @@ fn display_name(path: &Path) -> String {
 }
 
 /// By the extension; else by the text itself.
-fn format_of(path: &Path) -> Format {
+pub fn format_of(path: &Path) -> Format {
     let extension = path.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase);
     match extension.as_deref() {
         Some("yaml" | "yml") => Format::Yaml,
@@ -168,6 +190,8 @@ impl InputArg {
 
 #[cfg(test)]
 mod tests {
+    use model::name::check_name;
+
     use super::*;
 
     #[test]
@@ -180,6 +204,21 @@ mod tests {
             ("-", Format::Auto),
         ] {
             assert_eq!(format_of(Path::new(path)), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn names_come_from_the_path() {
+        for (path, expected) in [
+            ("orders.asl.json", "orders"),
+            ("a/orders/machine.asl.json", "orders"),
+            ("machine.json", "machine"),
+            ("a b$.json", "a-b-"),
+            ("-", "StateMachine"),
+            ("..json", "StateMachine"),
+        ] {
+            assert_eq!(name_from(Path::new(path)), expected, "{path}");
+            assert_eq!(check_name(&name_from(Path::new(path))), Ok(()), "{path}");
         }
     }
 

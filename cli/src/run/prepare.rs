@@ -7,9 +7,9 @@ use std::sync::Arc;
 use asl::Severity;
 use asl::machine::Machine;
 use engine::Execution;
-use integrations_lambda::{Endpoint, Functions};
 use integrations::mock::{Config, Mocks, TestCase, split_selection};
 use integrations::{NotCallable, Tasks};
+use integrations_lambda::Functions;
 use model::arn::{Arn, Home, Resource};
 use model::json::{Span, Text, Value};
 use model::limits::PAYLOAD_BYTES_MAX;
@@ -20,8 +20,10 @@ use crate::args::RunArgs;
 use crate::check::finding;
 use crate::excerpt::{self, Level, Note};
 use crate::exit::Exit;
-use crate::source::{self, InputArg, Source};
+use crate::source::{self, InputArg, Source, name_from};
+use crate::tasks::endpoint;
 use crate::terminal::Style;
+use crate::uuid::uuid;
 
 /// An execution that is ready to start.
 pub struct Prepared {
@@ -177,27 +179,12 @@ impl MockFile {
 
 /// Mocks in front of Lambda. No client is built before the first function is called.
 fn tasks(args: &RunArgs, test_case: Option<&TestCase>) -> Result<Arc<dyn Tasks>, String> {
-    let functions: Arc<dyn Tasks> = functions(args)?;
+    let endpoint = endpoint(args.lambda_endpoint.as_deref())?;
+    let functions: Arc<dyn Tasks> = Arc::new(Functions::new(endpoint));
     Ok(match test_case {
         Some(test_case) => Arc::new(Mocks::new(test_case, functions)),
         None => functions,
     })
-}
-
-fn functions(args: &RunArgs) -> Result<Arc<dyn Tasks>, String> {
-    let endpoint = match args.lambda_endpoint.as_deref() {
-        None => Endpoint::None,
-        Some("aws") => Endpoint::Aws,
-        Some(url) if url.starts_with("http://") || url.starts_with("https://") => {
-            Endpoint::Url(url.to_owned())
-        }
-        Some(url) => {
-            return Err(format!(
-                "--lambda-endpoint `{url}` is no URL, which begins with http:// or https://, nor `aws`"
-            ));
-        }
-    };
-    Ok(Arc::new(Functions::new(endpoint)))
 }
 
 fn not_callable(refused: &[NotCallable], machine: &Machine, source: &Source, style: Style) -> Refused {
@@ -218,28 +205,6 @@ fn not_callable(refused: &[NotCallable], machine: &Machine, source: &Source, sty
         })
         .collect();
     Refused { exit: Exit::Usage, message }
-}
-
-/// A name for a state machine from the path of its definition: the file's stem, or the folder's
-/// name where the stem says nothing. Characters that names cannot have become `-`.
-fn name_from(path: &Path) -> String {
-    let part = |part: Option<&std::ffi::OsStr>| part.map(|part| part.to_string_lossy().into_owned());
-    let stem = part(path.file_name()).unwrap_or_default();
-    let stem = stem.split('.').next().unwrap_or_default();
-    let folder = path.parent().and_then(|parent| part(parent.file_name()));
-    let name = match (stem, folder) {
-        (
-            "machine" | "statemachine" | "state-machine" | "state_machine" | "definition" | "workflow",
-            Some(folder),
-        ) => folder,
-        (stem, _) => stem.to_owned(),
-    };
-    let name: String = name
-        .chars()
-        .map(|c| if c.is_alphanumeric() || matches!(c, '-' | '_') { c } else { '-' })
-        .take(80)
-        .collect();
-    if name.trim_matches('-').is_empty() { "StateMachine".to_owned() } else { name }
 }
 
 fn execution(args: &RunArgs, state_machine: &str) -> Result<Execution, String> {
@@ -291,47 +256,4 @@ fn execution(args: &RunArgs, state_machine: &str) -> Result<Execution, String> {
 /// Numbers for names; with a seed, others than those of the execution's steps.
 fn session_ids(seed: Option<u64>) -> driver::Seeds {
     seed.map_or(driver::Seeds::System, |seed| driver::Seeds::From(!seed))
-}
-
-/// A version 4 UUID.
-fn uuid(seeds: &mut driver::Seeds) -> Result<String, String> {
-    let mut half =
-        || seeds.next_seed().map_err(|error| format!("no random numbers from the system: {error}"));
-    let (high, low) = (half()?, half()?);
-    let high = (high & !0xf000) | 0x4000;
-    let low = (low & !(0b11 << 62)) | (0b10 << 62);
-    let digits = format!("{high:016x}{low:016x}");
-    Ok([&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_come_from_the_path() {
-        for (path, expected) in [
-            ("orders.asl.json", "orders"),
-            ("a/orders/machine.asl.json", "orders"),
-            ("machine.json", "machine"),
-            ("a b$.json", "a-b-"),
-            ("-", "StateMachine"),
-            ("..json", "StateMachine"),
-        ] {
-            assert_eq!(name_from(Path::new(path)), expected, "{path}");
-            assert_eq!(check_name(&name_from(Path::new(path))), Ok(()), "{path}");
-        }
-    }
-
-    #[test]
-    fn uuids_are_of_version_4_and_follow_the_seed() {
-        let make = |seed| uuid(&mut session_ids(Some(seed))).unwrap();
-        assert_eq!(make(1), make(1));
-        assert_ne!(make(1), make(2));
-        let text = make(7);
-        let parts: Vec<usize> = text.split('-').map(str::len).collect();
-        assert_eq!(parts, [8, 4, 4, 4, 12]);
-        assert_eq!(&text[14..15], "4");
-        assert!("89ab".contains(&text[19..20]), "{text}");
-    }
 }
