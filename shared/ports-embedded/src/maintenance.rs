@@ -11,8 +11,8 @@ use crate::key::Space;
 use crate::log::remove_segments;
 use crate::storage::Storage;
 
-/// How many memtables may wait for their flush before writes wait, too.
-const FROZEN_MAX: usize = 2;
+/// How many memtables may wait for their flush before writes wait, too: one fills meanwhile.
+const FROZEN_MAX: usize = 1;
 /// How often what failed is tried again.
 const RETRY: Duration = Duration::from_millis(250);
 

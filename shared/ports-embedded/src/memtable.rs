@@ -22,9 +22,9 @@ pub struct Write {
 }
 
 /// What an entry takes beside its bytes, about.
-const ENTRY_BYTES: usize = 120;
+const ENTRY_BYTES: usize = 180;
 /// What a partition takes beside its entries, about.
-const PARTITION_BYTES: usize = 160;
+const PARTITION_BYTES: usize = 200;
 /// A partition of more entries than this is a tree.
 const FEW: usize = 32;
 

@@ -307,7 +307,11 @@ impl Storage {
         let leveled = lsm_tree::compaction::Leveled::default()
             .with_l0_threshold(RUNS_MAX)
             .with_table_target_size(FILE_BYTES);
-        guarded(|| tree.compact(Arc::new(leveled), self.sequence.get()))?;
+        guarded(|| {
+            tree.compact(Arc::new(leveled), self.sequence.get())?;
+            // The lists of files before this one would keep the files that were merged.
+            tree.get_version_history_lock().maintenance(&self.folders[space as usize], self.sequence.get())
+        })?;
         Ok(tree.current_version().id() != before)
     }
 

@@ -28,14 +28,14 @@ const SEGMENTS_MAX: usize = 16;
 pub struct Options {
     /// Blocks of sorted files that stay in memory, in bytes.
     pub cache_bytes: u64,
-    /// What is written is flushed into sorted files at this size, in bytes. Up to three times as
-    /// much is in memory while flushes lag behind, and in the log that an opening reads.
+    /// What is written is flushed into sorted files at this size, in bytes. Up to twice as much is
+    /// in memory, and in the log that an opening reads. Less means that files are merged more often.
     pub memtable_bytes: usize,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { cache_bytes: 16 * 1024 * 1024, memtable_bytes: 16 * 1024 * 1024 }
+        Options { cache_bytes: 8 * 1024 * 1024, memtable_bytes: 16 * 1024 * 1024 }
     }
 }
 
