@@ -191,8 +191,9 @@ pub(crate) async fn create(
 ) -> Result<bool, WorldError> {
     let mut held = Held::new(world, arn.clone(), meta.clone()).await?;
     held.apply(world, Input::Start { input: meta.input.clone() }, None)?;
+    let delay_millis = held.leaves_to_do(world);
     if announce == Announce::First
-        && let Some(delay_millis) = held.leaves_to_do(world)
+        && let Some(delay_millis) = delay_millis
     {
         let news = News::Start(meta.clone());
         world.send(&Message { execution: arn.clone(), news }, delay_millis).await?;
@@ -206,6 +207,8 @@ pub(crate) async fn create(
     if let Some(ending) = &held.ending {
         // META was created with it.
         world.publish(&meta, Some(ending)).await?;
+    } else if delay_millis == Some(0) {
+        world.keep_fresh(held);
     }
     Ok(true)
 }

@@ -131,6 +131,20 @@ impl Driver {
         }
     }
 
+    /// Renews the lease, however often that takes: who has a call in hand for long is taken for
+    /// dead without it.
+    async fn renew_lease(&self) {
+        let world = &self.shared.world;
+        loop {
+            let alive_until = world.now().plus_millis(world.config.lease_millis);
+            match world.executions.put_lease(self.shared.me, alive_until).await {
+                Ok(()) => return,
+                Err(error) => tracing::warn!(%error, "the lease was not renewed, and is tried again"),
+            }
+            world.sleep(world.config.retry_millis.saturating_mul(8).max(1)).await;
+        }
+    }
+
     /// Keeps messages hidden and the lease alive while executions are in hand.
     async fn keep(&self) {
         let world = &self.shared.world;
@@ -150,10 +164,7 @@ impl Driver {
                 }
             }
             if !config.sole_owner {
-                let alive_until = world.now().plus_millis(config.lease_millis);
-                if let Err(error) = world.executions.put_lease(self.shared.me, alive_until).await {
-                    tracing::warn!(%error, "the lease was not renewed");
-                }
+                self.renew_lease().await;
             }
         }
     }
@@ -173,7 +184,7 @@ async fn hold(
     mut inbox: mpsc::Receiver<Arrival>,
 ) {
     // Also when the session panics or is dropped: its messages come again.
-    let leaving = Leaving { sessions: &sessions, arn: &arn };
+    let mut leaving = Leaving { sessions: &sessions, arn: &arn, armed: true };
     let mut first = first;
     loop {
         let left = session::run(&shared, &arn, first, &mut inbox).await;
@@ -185,10 +196,14 @@ async fn hold(
                     first = arrival;
                     continue;
                 }
-                _ => held.remove(&arn).map(|entry| entry.receipts).unwrap_or_default(),
+                // A later session of the same execution is not to be taken for this one.
+                _ => {
+                    leaving.armed = false;
+                    held.remove(&arn).map(|entry| entry.receipts).unwrap_or_default()
+                }
             }
         };
-        drop(leaving);
+        sessions.freed.notify_one();
         if left == Left::Done {
             for batch in receipts.chunks(BATCH_MAX) {
                 if let Err(error) = shared.world.queue.delete(batch).await {
@@ -203,10 +218,15 @@ async fn hold(
 struct Leaving<'a> {
     sessions: &'a Sessions,
     arn: &'a ExecutionArn,
+    /// The session is still in hand.
+    armed: bool,
 }
 
 impl Drop for Leaving<'_> {
     fn drop(&mut self) {
+        if !self.armed {
+            return;
+        }
         self.sessions.lock().remove(self.arn);
         self.sessions.freed.notify_one();
     }

@@ -9,10 +9,16 @@ use model::timestamp::Timestamp;
 use ports::bus::Event;
 
 use crate::config::StatusEvents;
+use crate::message::Message;
 use crate::world::{Inner, WorldError};
 
+/// Whoever ended an execution has published it within this time, unless it crashed.
+pub(crate) const END_DELAY_MILLIS: i64 = 2_000;
+
 impl Inner {
-    /// Writes the end into META and publishes it; `again` publishes it also when META knew.
+    /// Publishes the end, then writes it into META: where META names an end, its event is out,
+    /// wherever a process may have crashed. `meta` as it was loaded; `again` publishes the end also
+    /// when META knew it.
     pub async fn ended(
         &self,
         arn: &ExecutionArn,
@@ -20,24 +26,37 @@ impl Inner {
         ending: &Ending,
         again: bool,
     ) -> Result<(), WorldError> {
-        let wrote = self.executions.close(arn, ending).await?;
-        if wrote || again {
+        if meta.ending.is_none() || again {
             self.publish(meta, Some(ending)).await?;
+        }
+        self.executions.close(arn, ending).await?;
+        Ok(())
+    }
+
+    /// Another process has ended the execution, and is about to publish that: somebody looks a
+    /// little later whether it did.
+    pub async fn ended_elsewhere(&self, arn: &ExecutionArn, meta: &Meta) -> Result<(), WorldError> {
+        if meta.ending.is_none() {
+            self.send(&Message::look(arn.clone()), END_DELAY_MILLIS).await?;
         }
         Ok(())
     }
 
-    /// Publishes where an execution stands, if it is one of the changes to be published.
-    pub async fn publish(&self, meta: &Meta, ending: Option<&Ending>) -> Result<(), WorldError> {
-        let status = ending.map_or(ExecutionStatus::Running, |ending| ending.status);
-        let wanted = match self.config.status_events {
+    /// Whether a change to this status is to be published.
+    pub fn publishes(&self, status: ExecutionStatus) -> bool {
+        match self.config.status_events {
             StatusEvents::All => true,
             StatusEvents::Failures => {
                 !matches!(status, ExecutionStatus::Running | ExecutionStatus::Succeeded)
             }
             StatusEvents::None => false,
-        };
-        if !wanted {
+        }
+    }
+
+    /// Publishes where an execution stands, if it is one of the changes to be published.
+    pub async fn publish(&self, meta: &Meta, ending: Option<&Ending>) -> Result<(), WorldError> {
+        let status = ending.map_or(ExecutionStatus::Running, |ending| ending.status);
+        if !self.publishes(status) {
             return Ok(());
         }
         let time = ending.map_or(meta.execution.started_at, |ending| ending.at);

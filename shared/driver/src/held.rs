@@ -9,7 +9,7 @@ use asl::machine::Machine;
 use asl::state::{Resource, StateKind};
 use engine::{Call, EffectId, Env, Execution, Input, Snapshot, Verdict};
 use journal::StoreError;
-use journal::execution::{AppendError, Ending, Loaded, Meta, Owner, Record, Writer};
+use journal::execution::{AppendError, Ending, Loaded, Meta, Owner, Place, Record, Writer};
 use journal::payload::{self, Known};
 use model::arn::{ActivityArn, ExecutionArn};
 use model::history::HistoryEvent;
@@ -25,6 +25,7 @@ use crate::world::{Inner, WorldError};
 /// An execution in hand. What was applied since the last append stands in the draft.
 pub(crate) struct Held {
     pub arn: ExecutionArn,
+    place: Place,
     pub meta: Arc<Meta>,
     pub execution: Arc<Execution>,
     pub machine: Arc<Machine>,
@@ -59,8 +60,9 @@ struct Draft {
     cancelled: Vec<EffectId>,
     /// Something beside history has changed.
     dirty: bool,
-    /// The nonce of the record, kept over attempts to append it.
-    writer: Option<Writer>,
+    /// The nonce and the time of the record, kept over attempts to append it: the first may have
+    /// been applied, and others count the time of its owner from then.
+    writer: Option<(Writer, Timestamp)>,
 }
 
 /// What is known of the newest record with a state.
@@ -89,6 +91,7 @@ impl Held {
         let execution = Arc::new(meta.execution.clone());
         let snapshot = Snapshot::new(execution.clone());
         let mut held = Held {
+            place: world.executions.place(&arn)?,
             arn,
             meta,
             execution,
@@ -116,6 +119,7 @@ impl Held {
         let execution = Arc::new(loaded.meta.execution.clone());
         let snapshot = Snapshot::new(execution.clone());
         let mut held = Held {
+            place: world.executions.place(arn)?,
             arn: arn.clone(),
             meta: Arc::new(loaded.meta.clone()),
             execution,
@@ -328,18 +332,17 @@ impl Held {
     /// Appends the draft, or creates the execution with it. `owner`: who may start the calls
     /// claimed in it. After a conflict the draft is void: reload.
     pub async fn append(&mut self, world: &Inner, owner: Option<Owner>) -> Result<Appended, AppendFailed> {
-        let at = world.now();
-        let writer = match self.draft.writer {
+        let (writer, at) = match self.draft.writer {
             Some(writer) => writer,
-            None => Writer(world.random()?),
+            None => (Writer(world.random()?), world.now()),
         };
-        self.draft.writer = Some(writer);
-        let scope = world.executions.blob_scope(&self.arn)?;
+        self.draft.writer = Some((writer, at));
+        let scope = self.place.scope();
         let config = world.executions.store().config();
         let mut blobs = Vec::new();
         let (steps, state) = if self.wants_state(config) {
             let outlined =
-                payload::outline(&mut self.state, &scope, config.payload_bytes_inline_max, &mut self.known);
+                payload::outline(&mut self.state, scope, config.payload_bytes_inline_max, &mut self.known);
             let bytes = self.state.encode();
             blobs.extend(outlined.blobs.iter().cloned());
             payload::restore(&mut self.state, outlined);
@@ -347,7 +350,7 @@ impl Held {
         } else {
             let mut steps = self.draft.steps.clone();
             let outlined =
-                payload::outline(&mut steps, &scope, config.payload_bytes_inline_max, &mut self.known);
+                payload::outline(&mut steps, scope, config.payload_bytes_inline_max, &mut self.known);
             blobs.extend(outlined.blobs);
             (steps.encode(), None)
         };
@@ -366,8 +369,13 @@ impl Held {
         let ending = record.ending();
         let wake_at = self.parks_until(world);
         let appended = match self.seq {
-            None => world.executions.create(&self.meta, record, wake_at, blobs, &mut self.known).await,
-            Some(_) => world.executions.append(&self.arn, record, wake_at, blobs, &mut self.known).await,
+            None => {
+                world
+                    .executions
+                    .create(&self.place, &self.meta, record, wake_at, blobs, &mut self.known)
+                    .await
+            }
+            Some(_) => world.executions.append(&self.place, record, wake_at, blobs, &mut self.known).await,
         };
         let appended = match appended {
             Ok(appended) => appended,

@@ -67,7 +67,13 @@ impl Message {
 
 impl Payloads for Message {
     fn visit(&mut self, visitor: &mut dyn FnMut(&mut Value)) {
-        match &mut self.news {
+        self.news.visit(visitor);
+    }
+}
+
+impl Payloads for News {
+    fn visit(&mut self, visitor: &mut dyn FnMut(&mut Value)) {
+        match self {
             News::Start(meta) => Arc::make_mut(meta).visit(visitor),
             News::Input(_, input) => input.visit_payloads(visitor),
             News::Wake(_) | News::Look => {}

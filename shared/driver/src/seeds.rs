@@ -11,6 +11,9 @@ pub enum Seeds {
     From(u64),
 }
 
+/// Numbers of [`Seeds::next_seeds`].
+const AT_ONCE: usize = 64;
+
 impl Seeds {
     /// The next seed; an error when the operating system has none to give.
     pub fn next_seed(&mut self) -> Result<u64, getrandom::Error> {
@@ -23,6 +26,18 @@ impl Seeds {
                 z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
                 Ok(z ^ (z >> 31))
             }
+        }
+    }
+
+    /// Several at once, for one call of the operating system.
+    pub(crate) fn next_seeds(&mut self) -> Result<Vec<u64>, getrandom::Error> {
+        match self {
+            Seeds::System => {
+                let mut bytes = [0; AT_ONCE * 8];
+                getrandom::fill(&mut bytes)?;
+                Ok(bytes.as_chunks().0.iter().map(|chunk| u64::from_le_bytes(*chunk)).collect())
+            }
+            Seeds::From(_) => (0..AT_ONCE).map(|_| self.next_seed()).collect(),
         }
     }
 }

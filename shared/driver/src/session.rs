@@ -1,5 +1,6 @@
 //! The session: one execution in the hands of one driver, from a message to a rest.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use engine::{EffectId, Input, Verdict};
@@ -51,6 +52,10 @@ struct Session<'a> {
     shared: &'a Shared,
     held: Box<Held>,
     calls: Calls,
+    /// Messages that have not been looked at yet.
+    arrivals: VecDeque<Arrival>,
+    /// Others may have appended: what is in hand is to be loaded again.
+    stale: bool,
     /// Inputs that are not in a record yet, in the order in which they came.
     inputs: Vec<(Input, Option<DeliveryId>)>,
     /// Calls that wait for somebody else now, which no record says yet.
@@ -61,6 +66,9 @@ struct Session<'a> {
     /// A timer that is known to have a message of its own.
     announced: Option<Timestamp>,
 }
+
+/// Pauses between attempts grow up to so many times the first.
+const PAUSE_FACTOR_MAX: i64 = 64;
 
 /// What to do next.
 enum Next {
@@ -87,11 +95,16 @@ pub(crate) async fn run(
 async fn hold(
     shared: &Shared,
     arn: &ExecutionArn,
-    first: Arrival,
+    mut first: Arrival,
     inbox: &mut mpsc::Receiver<Arrival>,
 ) -> Result<Left, WorldError> {
     let world = &*shared.world;
-    let found = match Held::load(world, arn).await? {
+    world.executions.inline(&mut first.news).await?;
+    let found = match world.take_fresh(arn) {
+        Some(held) => Some(Found::Open(held)),
+        None => Held::load(world, arn).await?,
+    };
+    let found = match found {
         Some(found) => found,
         None => {
             let News::Start(meta) = &first.news else {
@@ -120,6 +133,8 @@ async fn hold(
         shared,
         held,
         calls: Calls::default(),
+        arrivals: VecDeque::new(),
+        stale: false,
         inputs: Vec::new(),
         queued: Vec::new(),
         began: world.now(),
@@ -131,10 +146,20 @@ async fn hold(
         session.announced = session.held.wake_at().filter(|wake_at| wake_at != at);
     }
     session.arrived(first);
+    let pause_min = world.config.retry_millis;
+    let mut pause = pause_min;
     loop {
-        match session.turn(inbox).await? {
-            Next::Go => {}
-            Next::Leave(left) => return Ok(left),
+        match session.turn(inbox).await {
+            Ok(Next::Go) => pause = pause_min,
+            Ok(Next::Leave(left)) => return Ok(left),
+            // Whoever leaves now aborts calls, or forgets what came of them.
+            Err(error) if error.is_transient() && session.is_needed() => {
+                tracing::debug!(execution = %arn, %error, "it is tried again");
+                session.stale = true;
+                world.sleep(pause).await;
+                pause = pause.saturating_mul(2).min(pause_min.saturating_mul(PAUSE_FACTOR_MAX));
+            }
+            Err(error) => return Err(error),
         }
     }
 }
@@ -150,8 +175,32 @@ impl Session<'_> {
         }
     }
 
+    /// Whether something would be lost with the session: calls run, or what came of them is not
+    /// in a record yet.
+    fn is_needed(&self) -> bool {
+        !self.calls.is_empty() || !self.inputs.is_empty() || !self.queued.is_empty()
+    }
+
+    /// Loads again what is in hand when it may be behind, and takes in what messages bring.
+    async fn catch_up(&mut self) -> Result<(), WorldError> {
+        let world = self.shared.world.clone();
+        if self.stale {
+            self.held.reload(&world).await?;
+            self.drop_stale();
+            self.stale = false;
+        }
+        while let Some(arrival) = self.arrivals.front_mut() {
+            world.executions.inline(&mut arrival.news).await?;
+            if let Some(arrival) = self.arrivals.pop_front() {
+                self.arrived(arrival);
+            }
+        }
+        Ok(())
+    }
+
     /// Applies what there is, appends it, starts what it claims; then waits or leaves.
     async fn turn(&mut self, inbox: &mut mpsc::Receiver<Arrival>) -> Result<Next, WorldError> {
+        self.catch_up().await?;
         if let Some(ending) = self.held.ending.clone() {
             self.abort_all();
             self.world().ended(&self.held.arn, &self.held.meta, &ending, self.again).await?;
@@ -288,18 +337,21 @@ impl Session<'_> {
                     return Ok(Next::Go);
                 }
                 Err(AppendFailed::Conflict) => {
-                    self.held.reload(&world).await?;
-                    self.drop_stale();
+                    self.stale = true;
                     return Ok(Next::Go);
                 }
-                Err(AppendFailed::World(error)) => {
-                    if *self.shared.closing.borrow() || pause > world.config.retry_millis.saturating_mul(64) {
+                // It may stand already: only with the same draft is it known as one's own.
+                Err(AppendFailed::World(error)) if error.is_transient() => {
+                    if *self.shared.closing.borrow() && !self.is_needed() {
                         return Err(error);
                     }
                     tracing::debug!(execution = %self.held.arn, %error, "an append is tried again");
                     world.sleep(pause).await;
-                    pause = pause.saturating_mul(2);
+                    pause = pause
+                        .saturating_mul(2)
+                        .min(world.config.retry_millis.saturating_mul(PAUSE_FACTOR_MAX));
                 }
+                Err(AppendFailed::World(error)) => return Err(error),
             }
         }
     }
@@ -319,6 +371,9 @@ impl Session<'_> {
             } else {
                 self.calls.start(*call, &self.shared.tasks, &self.held.execution);
             }
+        }
+        for came in self.calls.at_once() {
+            self.came(Some(came));
         }
     }
 
@@ -362,13 +417,12 @@ impl Session<'_> {
             biased;
             arrival = inbox.recv() => match arrival {
                 Some(arrival) => {
-                    self.arrived(arrival);
+                    self.arrivals.push_back(arrival);
                     while let Ok(arrival) = inbox.try_recv() {
-                        self.arrived(arrival);
+                        self.arrivals.push_back(arrival);
                     }
-                    // It may speak of records that others have appended.
-                    self.held.reload(&world).await?;
-                    self.drop_stale();
+                    // They may speak of records that others have appended.
+                    self.stale = true;
                 }
                 // The driver has gone; what runs is given up.
                 None => return Ok(Next::Leave(Left::Again)),

@@ -1,5 +1,6 @@
 //! What both sides of the driver share: the door that inputs come through, and the sessions.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -7,14 +8,19 @@ use bytes::Bytes;
 
 use journal::execution::{Executions, Owner};
 use journal::{Store, StoreError};
+use model::arn::ExecutionArn;
 use model::limits::Limits;
 use model::timestamp::Timestamp;
 use ports::{Bus, Clock, Queue, QueueError};
 
 use crate::config::Config;
+use crate::held::Held;
 use crate::machines::{MachineError, Machines};
 use crate::message::Message;
 use crate::seeds::Seeds;
+
+/// Executions that are kept for a driver of this process.
+const FRESH_MAX: usize = 1_024;
 
 /// What executions are driven with. Cheap to clone.
 #[derive(Clone)]
@@ -28,7 +34,16 @@ pub(crate) struct Inner {
     pub machines: Machines,
     pub limits: Limits,
     pub config: Config,
-    seeds: Mutex<Seeds>,
+    random: Mutex<Random>,
+    /// Executions that were created here and that a driver of this process is about to load: it
+    /// may go on from these. One that is out of date loses its first race, and is loaded then.
+    fresh: Mutex<BTreeMap<ExecutionArn, Box<Held>>>,
+}
+
+/// Random numbers, some of them fetched ahead.
+struct Random {
+    seeds: Seeds,
+    ahead: Vec<u64>,
 }
 
 /// The parts of a [`World`].
@@ -83,6 +98,28 @@ pub enum WorldError {
     Random(String),
 }
 
+impl WorldError {
+    /// Whether it may pass by itself: trying again later can help.
+    pub(crate) fn is_transient(&self) -> bool {
+        let store = |error: &StoreError| match error {
+            StoreError::Conflict
+            | StoreError::Throttled
+            | StoreError::Unknown(_)
+            | StoreError::Unavailable(_) => true,
+            StoreError::Refused(_) | StoreError::Damaged(_) => false,
+        };
+        match self {
+            WorldError::Store(error) | WorldError::Machine(MachineError::Store(error)) => store(error),
+            WorldError::Queue(error) => matches!(error, QueueError::Throttled | QueueError::Unavailable(_)),
+            WorldError::Bus(error) => {
+                matches!(error, ports::BusError::Throttled | ports::BusError::Unavailable(_))
+            }
+            WorldError::Random(_) => true,
+            WorldError::Machine(_) | WorldError::Panicked { .. } => false,
+        }
+    }
+}
+
 impl World {
     /// A world of these parts.
     pub fn new(parts: WorldParts) -> World {
@@ -94,7 +131,8 @@ impl World {
             machines: parts.machines,
             limits: parts.limits,
             config: parts.config,
-            seeds: Mutex::new(parts.seeds),
+            fresh: Mutex::default(),
+            random: Mutex::new(Random { seeds: parts.seeds, ahead: Vec::new() }),
         }))
     }
 
@@ -116,8 +154,27 @@ impl World {
 
 impl Inner {
     pub fn random(&self) -> Result<u64, WorldError> {
-        let mut seeds = self.seeds.lock().unwrap_or_else(PoisonError::into_inner);
-        seeds.next_seed().map_err(|error| WorldError::Random(error.to_string()))
+        let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(number) = random.ahead.pop() {
+                return Ok(number);
+            }
+            random.ahead =
+                random.seeds.next_seeds().map_err(|error| WorldError::Random(error.to_string()))?;
+        }
+    }
+
+    pub fn keep_fresh(&self, held: Held) {
+        let mut fresh = self.fresh.lock().unwrap_or_else(PoisonError::into_inner);
+        if fresh.len() >= FRESH_MAX {
+            // Nobody here drives them, or not fast enough: they are loaded, as they would be elsewhere.
+            fresh.clear();
+        }
+        fresh.insert(held.arn.clone(), Box::new(held));
+    }
+
+    pub fn take_fresh(&self, arn: &ExecutionArn) -> Option<Box<Held>> {
+        self.fresh.lock().unwrap_or_else(PoisonError::into_inner).remove(arn)
     }
 
     pub fn now(&self) -> Timestamp {

@@ -22,6 +22,7 @@ mod wake;
 pub use append::{AppendError, Appended};
 pub use beside::Poison;
 pub use history::{HistoryPage, HistoryQuery};
+pub use key::Place;
 pub use list::{ListPage, ListPosition, ListQuery, Listing};
 pub use load::Loaded;
 pub use meta::{Description, Meta};

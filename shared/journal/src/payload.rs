@@ -198,9 +198,9 @@ impl crate::execution::Executions {
         execution: &model::arn::ExecutionArn,
         holder: &mut (dyn Payloads + Send),
     ) -> Result<(), StoreError> {
-        let scope = self.blob_scope(execution)?;
+        let place = self.place(execution)?;
         let inline_max = self.store().config().payload_bytes_inline_max;
-        let outlined = outline(holder, &scope, inline_max, &mut Known::default());
+        let outlined = outline(holder, place.scope(), inline_max, &mut Known::default());
         write(self.store(), &outlined.blobs).await
     }
 

@@ -168,3 +168,84 @@ async fn seconds_minutes_and_days_are_waited_for_and_held_by_nobody() {
         assert_eq!(scene.queues.messages("driver").len(), 0);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_driver_that_ends_in_good_order_loses_nothing() {
+    let scene = Scene::new(&chain(&["Gate", "B"]), Config::default()).await;
+    let driver = scene.driver().await;
+    scene.start("x", Value::object()).await;
+    settle().await;
+    let tasks = scene.tasks.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        tasks.gate.notify_waiters();
+    });
+    driver.stop().await;
+    assert_eq!((scene.tasks.done("Gate"), scene.tasks.done("B")), (1, 0), "what ran has ended, nothing began");
+    assert!(scene.types("x").await.contains(&"LambdaFunctionSucceeded"));
+    let _other = scene.driver().await;
+    assert_eq!(scene.ended("x", 5).await.status, ExecutionStatus::Succeeded);
+    assert_eq!((scene.tasks.done("Gate"), scene.tasks.done("B")), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_its_shift_a_session_hands_over() {
+    let config = Config { shift_millis: Some(1_000), ..Config::default() };
+    let scene = Scene::new(&chain(&["Gate", "B", "C"]), config).await;
+    let _driver = scene.driver().await;
+    scene.start("x", Value::object()).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let before = scene.rows("x", "r/").len();
+    scene.tasks.gate.notify_waiters();
+    assert_eq!(scene.ended("x", 5).await.status, ExecutionStatus::Succeeded);
+    // The result and the claim of the next call do not share a record: that is what it costs.
+    assert_eq!(scene.rows("x", "r/").len(), before + 4);
+    settle().await;
+    assert_eq!(scene.queues.messages("driver").len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_read_three_times_is_failed_with_the_reason() {
+    let scene = Scene::new(&chain(&["A"]), Config::default()).await;
+    scene.start("x", Value::object()).await;
+    let mut row = scene.rows("x", "r/").remove(0);
+    row.body = row.body.slice(..row.body.len() - 3);
+    ports::Table::put(&*scene.table, row, ports::Condition::Always).await.unwrap();
+    // A process that did not create it, as after a crash.
+    let _driver = scene.driver().await;
+    let found = scene.ended("x", 200).await;
+    assert_eq!(found.status, ExecutionStatus::Failed);
+    assert_eq!(found.failure.error.as_deref(), Some("States.Runtime"));
+    assert!(found.failure.cause.unwrap().contains("record 0"));
+    assert_eq!(scene.tasks.done("A"), 0);
+    assert_eq!(scene.bus.events().len(), 1);
+}
+
+const HEARTBEAT: &str = r#"{"StartAt": "Token", "States": {"Token": {"Type": "Task", "HeartbeatSeconds": 20,
+    "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken", "End": true,
+    "Parameters": {"QueueUrl": "q", "MessageBody": {"t.$": "$$.Task.Token"}}}}}"#;
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_is_heard_in_time_is_not_timed_out_and_heartbeats_cost_few_writes() {
+    let scene = Scene::new(HEARTBEAT, Config::default()).await;
+    let _driver = scene.driver().await;
+    scene.start("x", Value::object()).await;
+    settle().await;
+    let token = scene.tasks.tokens.lock().unwrap()[0].clone();
+    let records = scene.rows("x", "r/").len();
+    let mut noted = 0;
+    let mut last = None;
+    for _ in 0..100 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(matches!(scene.door.heartbeat(&token).await.unwrap(), Delivered::Accepted { .. }));
+        let row = scene.rows("x", "h/").remove(0).body;
+        noted += usize::from(last.as_ref() != Some(&row));
+        last = Some(row);
+    }
+    assert!(noted <= 21, "{noted} notes in 100 s, one per quarter of 20 s is enough");
+    assert!(scene.rows("x", "r/").len() <= records + 10, "only a heartbeat that was about to be missed is a record");
+    assert_eq!(scene.describe("x").await.status, ExecutionStatus::Running);
+    let found = scene.ended("x", 40).await;
+    assert_eq!(found.failure.error.as_deref(), Some("States.Timeout"));
+    assert!(matches!(scene.door.heartbeat(&token).await.unwrap(), Delivered::Ended { .. }));
+}

@@ -10,7 +10,7 @@ use ports::{Condition, Row, TableError};
 
 use super::meta::{self, Meta};
 use super::record::{Ending, HistoryPayloads, Record, Writer};
-use super::{Executions, code, key};
+use super::{Executions, Place, code, key};
 use crate::payload::{self, Known};
 use crate::store::StoreError;
 
@@ -44,28 +44,25 @@ impl Executions {
     /// its first step is complete with that.
     pub async fn create(
         &self,
+        place: &Place,
         meta: &Meta,
         mut record: Record,
         wake_at: Option<Timestamp>,
         mut blobs: Vec<(Text, Bytes)>,
         known: &mut Known,
     ) -> Result<Appended, AppendError> {
-        let partition =
-            self.partition(&ExecutionArn::parse(&meta.execution.arn).map_err(|error| {
-                StoreError::Refused(format!("an execution without a proper ARN: {error}"))
-            })?)?;
+        let partition = &place.partition;
         let mut meta = meta.clone();
         meta.ending = record.ending();
         let config = &self.store.config;
-        let scope = key::blob_scope(&partition);
-        let outlined = payload::outline(&mut meta, &scope, config.payload_bytes_inline_max, known);
+        let outlined = payload::outline(&mut meta, &place.scope, config.payload_bytes_inline_max, known);
         blobs.extend(outlined.blobs);
-        let body = self.body(&partition, &mut record, &mut blobs, known);
+        let body = self.body(place, &mut record, &mut blobs, known);
         let due = match &meta.ending {
-            Some(ending) => Some(self.gone_at(&partition, ending)),
-            None => wake_at.map(|at| key::due(config, "wake", &partition, at)),
+            Some(ending) => Some(self.gone_at(partition, ending)),
+            None => wake_at.map(|at| key::due(config, "wake", partition, at)),
         };
-        let row = meta::row(config, &partition, &meta, &body, 0, due);
+        let row = meta::row(config, partition, &meta, &body, 0, due);
         self.put_record(row, &record, &blobs, wake_at.is_some() && meta.ending.is_none()).await
     }
 
@@ -73,17 +70,16 @@ impl Executions {
     /// its state refers to. `wake_at` enters the execution among the wake-ups.
     pub async fn append(
         &self,
-        execution: &ExecutionArn,
+        place: &Place,
         mut record: Record,
         wake_at: Option<Timestamp>,
         mut blobs: Vec<(Text, Bytes)>,
         known: &mut Known,
     ) -> Result<Appended, AppendError> {
-        let partition = self.partition(execution)?;
-        let config = &self.store.config;
-        let body = self.body(&partition, &mut record, &mut blobs, known);
-        let mut row = Row::new(key::record(&partition, record.seq), 0, body);
-        row.indexes = wake_at.map(|at| key::due(config, "wake", &partition, at)).into_iter().collect();
+        let (partition, config) = (&place.partition, &self.store.config);
+        let body = self.body(place, &mut record, &mut blobs, known);
+        let mut row = Row::new(key::record(partition, record.seq), 0, body);
+        row.indexes = wake_at.map(|at| key::due(config, "wake", partition, at)).into_iter().collect();
         self.put_record(row, &record, &blobs, wake_at.is_some()).await
     }
 
@@ -136,15 +132,15 @@ impl Executions {
     /// not overwrite each other.
     fn body(
         &self,
-        partition: &Text,
+        place: &Place,
         record: &mut Record,
         blobs: &mut Vec<(Text, Bytes)>,
         known: &mut Known,
     ) -> Bytes {
         let config = &self.store.config;
-        let scope = key::blob_scope(partition);
+        let scope = &place.scope;
         let mut payloads = HistoryPayloads(&mut record.history);
-        let outlined = payload::outline(&mut payloads, &scope, config.payload_bytes_inline_max, known);
+        let outlined = payload::outline(&mut payloads, scope, config.payload_bytes_inline_max, known);
         blobs.extend(outlined.blobs);
         let body = record.encode(config.compress_bytes_min);
         if body.len() <= config.record_bytes_inline_max {
@@ -189,13 +185,14 @@ impl Executions {
             steps: Bytes::new(),
             state: None,
         };
-        self.append(execution, record, None, Vec::new(), &mut Known::default()).await.map(|_| ())
+        let place = Place::of(partition);
+        self.append(&place, record, None, Vec::new(), &mut Known::default()).await.map(|_| ())
     }
 
     /// Writes into META how the execution ended, unless it stands there already; says whether it
     /// was written.
     pub async fn close(&self, execution: &ExecutionArn, ending: &Ending) -> Result<bool, StoreError> {
-        let partition = self.partition(execution)?;
+        let Place { partition, scope } = self.place(execution)?;
         let config = &self.store.config;
         loop {
             let Some(row) = self.store.table.get(&key::record(&partition, 0)).await? else {
@@ -208,7 +205,6 @@ impl Executions {
             let mut written =
                 Meta { ending: Some(ending.clone()), input: model::json::Value::Null, ..meta.clone() };
             // The input is as it is stored; only the output has yet to be.
-            let scope = key::blob_scope(&partition);
             let outlined = payload::outline(
                 &mut written,
                 &scope,
@@ -235,9 +231,9 @@ impl Executions {
         key::due(config, "gone", partition, ending.at.plus_millis(config.records_retention_millis))
     }
 
-    /// What the keys of an execution's blobs begin with.
-    pub fn blob_scope(&self, execution: &ExecutionArn) -> Result<String, StoreError> {
-        Ok(key::blob_scope(&self.partition(execution)?))
+    /// Where an execution is stored; an error when it is not of this home.
+    pub fn place(&self, execution: &ExecutionArn) -> Result<Place, StoreError> {
+        self.partition(execution).map(Place::of)
     }
 
     pub(super) fn partition(&self, execution: &ExecutionArn) -> Result<Text, StoreError> {

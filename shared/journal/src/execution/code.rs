@@ -7,7 +7,7 @@
 //!
 //! Lengths are four bytes, little-endian. Head and history are MessagePack, structs as arrays.
 
-use bytes::{BufMut as _, Bytes, BytesMut};
+use bytes::Bytes;
 use model::history::HistoryEvent;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -28,37 +28,40 @@ pub(super) fn encode<H: Serialize>(
     state: &[u8],
     compress_bytes_min: usize,
 ) -> Bytes {
-    let mut out = BytesMut::with_capacity(512 + steps.len() + state.len());
-    out.put_slice(&[FORMAT, 0]);
+    let mut out = Vec::with_capacity(1_024 + steps.len() + state.len());
+    out.extend_from_slice(&[FORMAT, 0]);
     segment(&mut out, |out| rmp_serde::encode::write(out, head));
     segment(&mut out, |out| rmp_serde::encode::write(out, history));
     segment(&mut out, |out| {
         out.extend_from_slice(steps);
         Ok(())
     });
-    out.put_slice(state);
+    out.extend_from_slice(state);
     if out.len() - 2 < compress_bytes_min {
-        return out.freeze();
+        return out.into();
     }
     match zstd::bulk::compress(&out[2..], LEVEL) {
         Ok(compressed) if compressed.len() + 4 < out.len() - 2 => {
             let length = u32::try_from(out.len() - 2).expect("records are bounded by the limits on a step");
-            let mut smaller = BytesMut::with_capacity(6 + compressed.len());
-            smaller.put_slice(&[FORMAT, COMPRESSED]);
-            smaller.put_u32_le(length);
-            smaller.put_slice(&compressed);
-            smaller.freeze()
+            let mut smaller = Vec::with_capacity(6 + compressed.len());
+            smaller.extend_from_slice(&[FORMAT, COMPRESSED]);
+            smaller.extend_from_slice(&length.to_le_bytes());
+            smaller.extend_from_slice(&compressed);
+            smaller.into()
         }
         // Not worth it, or not possible: what stands is right as it is.
-        _ => out.freeze(),
+        _ => out.into(),
     }
 }
 
-fn segment(out: &mut BytesMut, write: impl FnOnce(&mut Vec<u8>) -> Result<(), rmp_serde::encode::Error>) {
-    let mut bytes = Vec::new();
-    write(&mut bytes).expect("a record holds only what MessagePack can write");
-    out.put_u32_le(u32::try_from(bytes.len()).expect("records are bounded by the limits on a step"));
-    out.put_slice(&bytes);
+/// Writes a segment behind a place for its length, and then its length.
+fn segment(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>) -> Result<(), rmp_serde::encode::Error>) {
+    let place = out.len();
+    out.extend_from_slice(&[0; 4]);
+    write(out).expect("a record holds only what MessagePack can write");
+    let length = out.len() - place - 4;
+    let length = u32::try_from(length).expect("records are bounded by the limits on a step");
+    out[place..place + 4].copy_from_slice(&length.to_le_bytes());
 }
 
 /// MessagePack with structs as arrays.
@@ -73,11 +76,10 @@ pub(super) fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError>
 
 /// What a row holds in place of a record that has gone to the blobs under `key`.
 pub(super) fn reference(head: &impl Serialize, key: &str) -> Bytes {
-    let mut out = BytesMut::new();
-    out.put_slice(&[FORMAT, IN_BLOBS]);
+    let mut out = vec![FORMAT, IN_BLOBS];
     segment(&mut out, |out| rmp_serde::encode::write(out, head));
-    out.put_slice(key.as_bytes());
-    out.freeze()
+    out.extend_from_slice(key.as_bytes());
+    out.into()
 }
 
 /// The key of the blob that a row refers to, if it does.

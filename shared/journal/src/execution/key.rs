@@ -27,6 +27,25 @@ pub(super) const RECORDS_END: &str = "r/~";
 pub(super) const FIRST: &str = "!";
 pub(super) const LAST: &str = "~";
 
+/// Where an execution is stored: found once, used for every record.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    pub(super) partition: Text,
+    /// What the keys of its blobs begin with.
+    pub(super) scope: Text,
+}
+
+impl Place {
+    pub(super) fn of(partition: Text) -> Place {
+        Place { scope: blob_scope(&partition).into(), partition }
+    }
+
+    /// What the keys of its blobs begin with.
+    pub fn scope(&self) -> &str {
+        &self.scope
+    }
+}
+
 /// The partition of an execution; none when it is not of this home or cannot be stored.
 pub(super) fn partition(home: &Home, arn: &ExecutionArn) -> Option<Text> {
     let Arn { home: found, resource } = arn.arn();

@@ -55,7 +55,8 @@ impl Executions {
                 records.push(record);
                 if complete {
                     records.reverse();
-                    let (seq, mut ending) = records.last().map_or((0, None), |last| (last.seq, last.ending()));
+                    let (seq, mut ending) =
+                        records.last().map_or((0, None), |last| (last.seq, last.ending()));
                     let mut meta = match first {
                         Some(meta) => meta,
                         None => self.meta(&partition).await?,

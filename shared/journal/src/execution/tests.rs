@@ -43,6 +43,10 @@ impl Fixture {
         self.machine.execution(name).unwrap()
     }
 
+    fn place(&self, name: &str) -> Place {
+        self.executions.place(&self.arn(name)).unwrap()
+    }
+
     fn meta(&self, name: &str, started_at: Timestamp, input: Value) -> Meta {
         let execution = Execution {
             arn: self.arn(name).as_str().into(),
@@ -62,11 +66,14 @@ impl Fixture {
     async fn create(&self, name: &str, started_at: Timestamp) {
         let meta = self.meta(name, started_at, Value::object());
         let record = record(0, 0, 2, Value::object());
-        self.executions.create(&meta, record, None, Vec::new(), &mut Known::default()).await.unwrap();
+        self.executions
+            .create(&self.place(name), &meta, record, None, Vec::new(), &mut Known::default())
+            .await
+            .unwrap();
     }
 
     async fn append(&self, name: &str, record: Record) -> Result<Appended, AppendError> {
-        self.executions.append(&self.arn(name), record, None, Vec::new(), &mut Known::default()).await
+        self.executions.append(&self.place(name), record, None, Vec::new(), &mut Known::default()).await
     }
 
     async fn history(&self, name: &str, query: &HistoryQuery) -> HistoryPage {
@@ -121,7 +128,10 @@ async fn one_writer_wins_each_place() {
     let meta = fixture.meta("x", START, Value::object());
     let mut again = record(0, 0, 2, Value::object());
     again.writer = Writer(99);
-    let created = fixture.executions.create(&meta, again, None, Vec::new(), &mut Known::default()).await;
+    let created = fixture
+        .executions
+        .create(&fixture.place(&meta.execution.name), &meta, again, None, Vec::new(), &mut Known::default())
+        .await;
     assert_eq!(created.unwrap_err(), AppendError::Conflict { seq: 0 });
 }
 
@@ -163,7 +173,11 @@ async fn large_payloads_are_stored_once_and_read_when_they_are_wanted() {
     let payload = large();
     let meta = fixture.meta("x", START, payload.clone());
     let first = record(0, 0, 3, payload.clone());
-    fixture.executions.create(&meta, first, None, Vec::new(), &mut Known::default()).await.unwrap();
+    fixture
+        .executions
+        .create(&fixture.place(&meta.execution.name), &meta, first, None, Vec::new(), &mut Known::default())
+        .await
+        .unwrap();
     fixture.append("x", record(1, 3, 2, payload.clone())).await.unwrap();
     assert_eq!(fixture.blobs.list("", None, 10).await.unwrap().len(), 1);
     assert!(fixture.table.rows().iter().all(|row| row.bytes() < 4_096));
@@ -189,7 +203,18 @@ async fn a_payload_that_looks_like_a_reference_is_one_no_more() {
         let payload = Value::from(text);
         let meta = fixture.meta(&name, START, payload.clone());
         let first = record(0, 0, 1, payload.clone());
-        fixture.executions.create(&meta, first, None, Vec::new(), &mut Known::default()).await.unwrap();
+        fixture
+            .executions
+            .create(
+                &fixture.place(&meta.execution.name),
+                &meta,
+                first,
+                None,
+                Vec::new(),
+                &mut Known::default(),
+            )
+            .await
+            .unwrap();
         assert_eq!(fixture.executions.describe(&fixture.arn(&name)).await.unwrap().unwrap().input, payload);
     }
 }
@@ -303,7 +328,7 @@ async fn a_wake_up_is_found_when_it_is_due_and_goes_when_it_is_superseded() {
     let arn = fixture.arn("x");
     let parked = fixture
         .executions
-        .append(&arn, record(1, 2, 0, Value::Null), Some(at), Vec::new(), known)
+        .append(&fixture.place("x"), record(1, 2, 0, Value::Null), Some(at), Vec::new(), known)
         .await
         .unwrap();
     let due = |until: Timestamp| {
