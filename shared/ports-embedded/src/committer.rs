@@ -124,20 +124,24 @@ impl Committer {
             };
             let goes_on = inbox.take(&mut requests, timeout);
             if requests.is_empty() && self.carried.is_empty() {
-                match self.log.sync() {
-                    Ok(synced) => self.counters.syncs.fetch_add(u64::from(synced), Ordering::Relaxed),
+                let synced =
+                    if goes_on { self.log.sync().map(|_| None) } else { self.log.finish().map(Some) };
+                match synced {
+                    Ok(None) => {
+                        self.counters.syncs.fetch_add(u64::from(is_dirty), Ordering::Relaxed);
+                        is_dirty = false;
+                        continue;
+                    }
+                    Ok(end) => {
+                        // Nothing can be in the line any more: the guard has nothing to do.
+                        std::mem::forget(stopped);
+                        return end;
+                    }
                     Err(error) => {
                         inbox.close(&broken(&error));
                         return None;
                     }
-                };
-                is_dirty = false;
-                if goes_on {
-                    continue;
                 }
-                // Nothing can be in the line any more: the guard has nothing to do.
-                std::mem::forget(stopped);
-                return Some(self.log.end());
             }
             let has_carried = !self.carried.is_empty();
             let batch = self.carried.drain(..).chain(requests.drain(..)).collect();

@@ -5,6 +5,9 @@
 //! its number, its checksum, checksum of the header), then the batch: writes as
 //! [`push_write`] makes them. Batches are numbered from 1 without gaps across all segments.
 //!
+//! Behind the last batch stand zeros that the log has not reached yet; the end of a segment that the
+//! log has left is cut off there.
+//!
 //! **What a crash may leave.** A batch is acknowledged once it is synced, and the next is written
 //! behind it. So only the last batch of the last segment may be torn: it ends too early, or some
 //! sector of it was never written and reads as zeros. Everything else that does not match its
@@ -33,6 +36,12 @@ pub const FRAME_HEADER: usize = 24;
 const BATCH_BYTES_MAX: usize = 1 << 30;
 /// What a disk writes whole or not at all.
 const SECTOR: usize = 512;
+
+/// Zeros that are written ahead of the log, so that a sync need not write the length of the file:
+/// it takes half the time then.
+const RESERVE: usize = 256 * 1024;
+/// Longer frames take their time anyway, and writing twice would cost more than it saves.
+const RESERVING_MAX: usize = 32 * 1024;
 
 /// Marks the removal of a key.
 const REMOVED: u8 = 0x80;
@@ -70,6 +79,8 @@ fn take_write(batch: &Bytes, from: &mut &[u8]) -> Option<Write> {
 pub trait Medium: Send {
     /// Appends all of it.
     fn append(&mut self, bytes: &[u8]) -> std::io::Result<()>;
+    /// Writes zeros behind what was appended, and goes on at `bytes`, before them.
+    fn reserve(&mut self, bytes: u64) -> std::io::Result<()>;
     /// Makes what was appended durable.
     fn sync(&mut self) -> std::io::Result<()>;
     /// Cuts it off behind so many bytes, and goes on there.
@@ -79,6 +90,11 @@ pub trait Medium: Send {
 impl Medium for File {
     fn append(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         self.write_all(bytes)
+    }
+
+    fn reserve(&mut self, bytes: u64) -> std::io::Result<()> {
+        self.write_all(&[0; RESERVE])?;
+        self.seek(SeekFrom::Start(bytes)).map(|_| ())
     }
 
     fn sync(&mut self) -> std::io::Result<()> {
@@ -110,6 +126,8 @@ pub struct Log {
     medium: Box<dyn Medium>,
     segment: u64,
     bytes: u64,
+    /// Length of the file, with the zeros behind the log.
+    reserved: u64,
     next: u64,
     dirty: bool,
 }
@@ -119,25 +137,43 @@ impl Log {
     pub fn create(folder: &Path, open: Box<OpenMedium>, segment: u64, next: u64) -> std::io::Result<Log> {
         let medium = create_segment(folder, &*open, segment, next)?;
         let folder = folder.to_owned();
-        Ok(Log { folder, open, medium, segment, bytes: SEGMENT_HEADER as u64, next, dirty: false })
+        let bytes = SEGMENT_HEADER as u64;
+        Ok(Log { folder, open, medium, segment, bytes, reserved: bytes, next, dirty: false })
     }
 
     /// Appends a batch: `frame` is [`FRAME_HEADER`] bytes that are filled here, and its writes.
     pub fn append(&mut self, frame: &mut [u8]) -> Result<(), AppendError> {
         seal(frame, self.segment, self.next);
-        match self.medium.append(frame) {
-            Ok(()) => {
-                self.bytes += frame.len() as u64;
-                self.next += 1;
-                self.dirty = true;
-                Ok(())
-            }
+        let appended = self.medium.append(frame);
+        if let Err(error) = appended {
             // What was written of it must go: the next batch has the same number.
-            Err(error) => match self.medium.truncate(self.bytes) {
+            return match self.cut() {
                 Ok(()) => Err(AppendError::Refused(error)),
                 Err(_) => Err(AppendError::Broken(error)),
-            },
+            };
         }
+        self.bytes += frame.len() as u64;
+        self.next += 1;
+        self.dirty = true;
+        if self.bytes > self.reserved {
+            self.reserved = self.bytes;
+            if frame.len() <= RESERVING_MAX {
+                match self.medium.reserve(self.bytes) {
+                    Ok(()) => self.reserved += RESERVE as u64,
+                    // Without room for it the log goes on as it is.
+                    Err(_) => self.cut().map_err(AppendError::Broken)?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Cuts off everything behind the log.
+    fn cut(&mut self) -> std::io::Result<()> {
+        self.medium.truncate(self.bytes)?;
+        self.reserved = self.bytes;
+        self.dirty = true;
+        Ok(())
     }
 
     /// Makes everything that was appended durable. After an error nothing is known of it, and
@@ -153,12 +189,13 @@ impl Log {
 
     /// Goes on in a new segment; what was written is durable then.
     pub fn rotate(&mut self) -> Result<(), AppendError> {
-        self.sync().map_err(AppendError::Broken)?;
+        self.finish().map_err(AppendError::Broken)?;
         let segment = self.segment + 1;
         self.medium =
             create_segment(&self.folder, &*self.open, segment, self.next).map_err(AppendError::Refused)?;
         self.segment = segment;
         self.bytes = SEGMENT_HEADER as u64;
+        self.reserved = self.bytes;
         Ok(())
     }
 
@@ -177,8 +214,16 @@ impl Log {
         self.next - 1
     }
 
-    /// Where the log ends.
-    pub fn end(&self) -> Closed {
+    /// Ends the segment where the log ends, and makes it durable. Where that is.
+    pub fn finish(&mut self) -> std::io::Result<Closed> {
+        if self.reserved > self.bytes {
+            self.cut()?;
+        }
+        self.sync()?;
+        Ok(self.end())
+    }
+
+    fn end(&self) -> Closed {
         Closed { segment: self.segment, bytes: self.bytes, next: self.next }
     }
 }
@@ -460,8 +505,7 @@ mod tests {
                 log.rotate().unwrap();
             }
         }
-        log.sync().unwrap();
-        log.end()
+        log.finish().unwrap()
     }
 
     #[test]
@@ -534,6 +578,43 @@ mod tests {
         }
         fs::remove_file(&last).unwrap();
         assert!(read(folder.path(), 0, Some(&closed)).is_err());
+    }
+
+    #[test]
+    fn a_log_that_was_not_finished_ends_in_zeros_and_goes_on_without_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = Log::create(folder.path(), file(), 1, 1).unwrap();
+        for number in 1..=3 {
+            append(&mut log, &write(number));
+        }
+        log.sync().unwrap();
+        let bytes = log.bytes();
+        drop(log);
+        let path = segment_path(folder.path(), 1);
+        let whole = fs::read(&path).unwrap();
+        assert!(
+            whole.len() as u64 > bytes && whole.len() <= SEGMENT_HEADER + RESERVE + 100,
+            "{}",
+            whole.len()
+        );
+        // A batch of which the middle was not written.
+        let mut torn = whole.clone();
+        let at = usize::try_from(bytes).unwrap();
+        let mut frame = vec![0; FRAME_HEADER];
+        push_write(&mut frame, &write(60));
+        seal(&mut frame, 1, 4);
+        assert!(frame.len() > 4 * SECTOR);
+        torn[at..at + frame.len()].copy_from_slice(&frame);
+        torn[2 * SECTOR..3 * SECTOR].fill(0);
+        for bytes in [torn, whole] {
+            fs::write(&path, bytes).unwrap();
+            let (writes, replayed) = read(folder.path(), 0, None).unwrap();
+            assert_eq!(
+                (writes, replayed),
+                ((1..=3).map(write).collect(), Replayed { segment: 1, next: 4, segments: 1 })
+            );
+        }
+        assert_eq!(fs::metadata(&path).unwrap().len(), bytes);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Disks that fail: nothing that was acknowledged is lost, and nothing is acknowledged in vain.
 
 use std::fs::File;
-use std::io::{Error, ErrorKind};
+use std::io::{Error, ErrorKind, Seek as _, SeekFrom};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
@@ -30,12 +30,22 @@ impl Medium for Faulty {
         if fits < bytes.len() { Err(Error::from(ErrorKind::StorageFull)) } else { Ok(()) }
     }
 
+    fn reserve(&mut self, bytes: u64) -> std::io::Result<()> {
+        let appended = self.append(&[0; 4_096]);
+        self.0.seek(SeekFrom::Start(bytes))?;
+        appended
+    }
+
     fn sync(&mut self) -> std::io::Result<()> {
         if self.1.is_broken.load(Ordering::SeqCst) { Err(Error::other("no cable")) } else { self.0.sync() }
     }
 
     fn truncate(&mut self, bytes: u64) -> std::io::Result<()> {
-        self.0.truncate(bytes)
+        // What is cut off is room again.
+        let before = self.0.metadata()?.len();
+        self.0.truncate(bytes)?;
+        self.1.room.fetch_add(i64::try_from(before.saturating_sub(bytes)).unwrap_or(0), Ordering::SeqCst);
+        Ok(())
     }
 }
 
