@@ -6,8 +6,10 @@ use engine::{Execution, Input, TaskToken, Verdict};
 use journal::execution::Meta;
 use model::arn::ExecutionArn;
 use model::json::{Text, Value};
+use model::status::ExecutionStatus;
 use model::timestamp::Timestamp;
 
+use crate::end::END_DELAY_MILLIS;
 use crate::held::{AppendFailed, Found, Held};
 use crate::message::{Message, News};
 use crate::state::DeliveryId;
@@ -193,7 +195,7 @@ pub(crate) async fn create(
     held.apply(world, Input::Start { input: meta.input.clone() }, None)?;
     let delay_millis = held.leaves_to_do(world);
     if announce == Announce::First
-        && let Some(delay_millis) = delay_millis
+        && let Some(delay_millis) = delay_millis.or_else(|| held.leaves_to_publish(world))
     {
         let news = News::Start(meta.clone());
         world.send(&Message { execution: arn.clone(), news }, delay_millis).await?;
@@ -205,8 +207,10 @@ pub(crate) async fn create(
     }
     world.publish(&meta, None).await?;
     if let Some(ending) = &held.ending {
-        // META was created with it.
-        world.publish(&meta, Some(ending)).await?;
+        // Else META was created with it.
+        if world.publishes(ending.status) {
+            world.ended(arn, &meta, ending, false).await?;
+        }
     } else if delay_millis == Some(0) {
         world.keep_fresh(held);
     }
@@ -214,6 +218,17 @@ pub(crate) async fn create(
 }
 
 impl Held {
+    /// When a driver has to see whether an end in the first step was published: never when it
+    /// need not be.
+    fn leaves_to_publish(&self, world: &Inner) -> Option<i64> {
+        let status = match self.state.snapshot.status() {
+            engine::Status::Running => return None,
+            engine::Status::Succeeded { .. } => ExecutionStatus::Succeeded,
+            _ => ExecutionStatus::Failed,
+        };
+        world.publishes(status).then_some(END_DELAY_MILLIS)
+    }
+
     /// When a driver has to look at the execution: in so many milliseconds; never when it has
     /// ended, or when the sweeper wakes it.
     pub fn leaves_to_do(&self, world: &Inner) -> Option<i64> {

@@ -1,4 +1,5 @@
-//! The end of an execution: the terminal record stands, then META, then the status event.
+//! The end of an execution: the terminal record stands, then the status event is out, then META
+//! says so.
 
 use journal::execution::{Ending, Meta};
 use model::arn::ExecutionArn;

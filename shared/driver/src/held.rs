@@ -370,10 +370,10 @@ impl Held {
         let wake_at = self.parks_until(world);
         let appended = match self.seq {
             None => {
-                world
-                    .executions
-                    .create(&self.place, &self.meta, record, wake_at, blobs, &mut self.known)
-                    .await
+                // META names an end once its event is out.
+                let closed = ending.clone().filter(|ending| !world.publishes(ending.status));
+                let meta = Meta { ending: closed, ..(*self.meta).clone() };
+                world.executions.create(&self.place, &meta, record, wake_at, blobs, &mut self.known).await
             }
             Some(_) => world.executions.append(&self.place, record, wake_at, blobs, &mut self.known).await,
         };

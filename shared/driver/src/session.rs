@@ -63,6 +63,8 @@ struct Session<'a> {
     began: Timestamp,
     /// The message that began the session had been received before.
     again: bool,
+    /// It was this session that ended the execution.
+    ended: bool,
     /// A timer that is known to have a message of its own.
     announced: Option<Timestamp>,
 }
@@ -125,7 +127,12 @@ async fn hold(
     let held = match found {
         Found::Open(held) => held,
         Found::Ended(meta, ending) => {
-            world.ended(arn, &meta, &ending, first.again).await?;
+            match first.news {
+                News::Start(_) | News::Input(..) if !first.again => {
+                    world.ended_elsewhere(arn, &meta).await?;
+                }
+                _ => world.ended(arn, &meta, &ending, first.again).await?,
+            }
             return Ok(Left::Done);
         }
     };
@@ -139,6 +146,7 @@ async fn hold(
         queued: Vec::new(),
         began: world.now(),
         again: first.again,
+        ended: false,
         announced: None,
     };
     if let (News::Wake(at), false) = (&first.news, first.again) {
@@ -203,7 +211,11 @@ impl Session<'_> {
         self.catch_up().await?;
         if let Some(ending) = self.held.ending.clone() {
             self.abort_all();
-            self.world().ended(&self.held.arn, &self.held.meta, &ending, self.again).await?;
+            if self.ended {
+                self.world().ended(&self.held.arn, &self.held.meta, &ending, self.again).await?;
+            } else {
+                self.world().ended_elsewhere(&self.held.arn, &self.held.meta).await?;
+            }
             return Ok(Next::Leave(Left::Done));
         }
         self.apply_all().await?;
@@ -330,6 +342,7 @@ impl Session<'_> {
         loop {
             match self.held.append(&world, Some(self.shared.me)).await {
                 Ok(appended) => {
+                    self.ended = self.held.ending.is_some();
                     self.inputs.clear();
                     self.queued.clear();
                     self.announced = None;

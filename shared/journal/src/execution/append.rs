@@ -41,7 +41,7 @@ pub struct Appended {
 
 impl Executions {
     /// Appends record 0 with META, unless the execution exists. An execution that has ended in
-    /// its first step is complete with that.
+    /// its first step is complete with that when `meta` says so, and else has to be closed.
     pub async fn create(
         &self,
         place: &Place,
@@ -53,7 +53,6 @@ impl Executions {
     ) -> Result<Appended, AppendError> {
         let partition = &place.partition;
         let mut meta = meta.clone();
-        meta.ending = record.ending();
         let config = &self.store.config;
         let outlined = payload::outline(&mut meta, &place.scope, config.payload_bytes_inline_max, known);
         blobs.extend(outlined.blobs);
@@ -190,17 +189,18 @@ impl Executions {
     }
 
     /// Writes into META how the execution ended, unless it stands there already; says whether it
-    /// was written.
+    /// was written, or may have been.
     pub async fn close(&self, execution: &ExecutionArn, ending: &Ending) -> Result<bool, StoreError> {
         let Place { partition, scope } = self.place(execution)?;
         let config = &self.store.config;
+        let mut tried = false;
         loop {
             let Some(row) = self.store.table.get(&key::record(&partition, 0)).await? else {
                 return Err(StoreError::Damaged(format!("the first record of {execution} is missing")));
             };
             let (mut meta, record) = meta::split_row(&row.body)?;
             if meta.ending.is_some() {
-                return Ok(false);
+                return Ok(tried);
             }
             let mut written =
                 Meta { ending: Some(ending.clone()), input: model::json::Value::Null, ..meta.clone() };
@@ -220,7 +220,8 @@ impl Executions {
             match self.store.table.put(row, Condition::Revision(before)).await {
                 Ok(()) => return Ok(true),
                 // Read again: either way the row says what happened.
-                Err(TableError::Conflict | TableError::Unknown(_)) => {}
+                Err(TableError::Conflict) => {}
+                Err(TableError::Unknown(_)) => tried = true,
                 Err(error) => return Err(error.into()),
             }
         }
