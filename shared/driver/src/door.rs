@@ -166,13 +166,18 @@ impl Door {
         if let Some(seconds) = task.heartbeat_seconds {
             let millis = seconds.saturating_mul(1_000);
             let noted = world.executions.heartbeat(&arn, task.effect.0).await?;
-            let fresh = noted.is_some_and(|noted| now.millis_since(noted) < millis / 4);
+            let fresh = noted.is_some_and(|noted| now.millis_since(noted) < quarter_millis(seconds));
             if !fresh {
                 world.executions.put_heartbeat(&arn, task.effect.0, now, millis).await?;
             }
         }
         Ok(Delivered::Accepted { at: now })
     }
+}
+
+/// A quarter of `HeartbeatSeconds`: heartbeats are noted once in it.
+pub(crate) fn quarter_millis(heartbeat_seconds: i64) -> i64 {
+    heartbeat_seconds.saturating_mul(250)
 }
 
 /// Whether a start has yet to be announced.

@@ -13,7 +13,7 @@ use model::timestamp::Timestamp;
 use tokio::sync::{mpsc, watch};
 
 use crate::calls::{Calls, Came};
-use crate::door::{self, Announce};
+use crate::door::{self, Announce, quarter_millis};
 use crate::held::{AppendFailed, Appended, Found, Held};
 use crate::message::{Message, News};
 use crate::state::{DeliveryId, Holder};
@@ -269,10 +269,12 @@ impl Session<'_> {
             .snapshot
             .open_tasks()
             .filter(|task| task.heartbeat_at.is_some_and(|at| at <= now))
-            .filter_map(|task| Some((task.effect, task.token?)))
+            .filter_map(|task| Some((task.effect, task.token?, task.heartbeat_seconds?)))
             .collect();
-        for (effect, token) in silent {
-            if let Some(at) = world.executions.heartbeat(&self.held.arn, effect.0).await? {
+        for (effect, token, seconds) in silent {
+            if let Some(noted) = world.executions.heartbeat(&self.held.arn, effect.0).await? {
+                // More were accepted within a quarter of the time, which are not noted.
+                let at = noted.plus_millis(quarter_millis(seconds));
                 self.held.apply(world, Input::Heartbeat { token, at }, None)?;
             }
         }
