@@ -154,6 +154,16 @@ impl Held {
         self.ending = ending;
         self.parked = parked;
         self.full = Full::default();
+        if self.ending.is_some() {
+            // Nothing is stepped any more, and what led to the end need not have been loaded: what
+            // counts is which deliveries the last record took. None that was only tried counts.
+            self.state.recent = match records.last() {
+                Some(last) => self.deliveries(last)?,
+                None => Vec::new(),
+            };
+            self.meta = Arc::new(meta);
+            return Ok(());
+        }
         for record in &records {
             match &record.state {
                 Some(bytes) => {
@@ -178,6 +188,23 @@ impl Held {
         }
         self.meta = Arc::new(meta);
         Ok(())
+    }
+
+    /// The deliveries that a record is known to have taken.
+    fn deliveries(&self, record: &Record) -> Result<Vec<(DeliveryId, Verdict)>, WorldError> {
+        let damaged = |error: engine::DecodeError| {
+            StoreError::Damaged(format!("record {} of {}: {error}", record.seq, self.arn))
+        };
+        if let Some(bytes) = &record.state {
+            let input = self.meta.input.clone();
+            return Ok(State::decode(bytes, self.execution.clone(), input).map_err(damaged)?.recent);
+        }
+        if record.steps.is_empty() {
+            // It was written by whoever could not read the state.
+            return Ok(Vec::new());
+        }
+        let steps = Steps::decode(&record.steps).map_err(damaged)?.steps;
+        Ok(steps.into_iter().filter_map(|step| Some((step.delivery?, Verdict::Accepted))).collect())
     }
 
     /// Does again what a record did: the engine gives the same for the same.
