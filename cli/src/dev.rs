@@ -2,11 +2,12 @@
 //!
 //! Reading order: [`dev`] (the command), `settings` and `file` (what it is told), `world` (what
 //! executions run on), `definitions` (state machines from files), `http` (requests), `mocks` (test
-//! cases of executions), `watch` (changes), `report` (what is said).
+//! cases of executions), `first` (an execution at the start), `watch` (changes), `report` (what is said).
 
 mod api;
 mod definitions;
 mod file;
+mod first;
 mod http;
 mod log;
 mod mocks;
@@ -16,7 +17,7 @@ mod watch;
 mod world;
 
 use std::collections::BTreeSet;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -32,6 +33,7 @@ use api::Api;
 use definitions::deploy::{self, Outcome};
 use definitions::{LoadOptions, Loaded, Machine};
 use file::ConfigFile;
+use first::First;
 use http::guard::{Guard, is_loopback};
 use http::listen;
 use http::signature::Verifier;
@@ -74,7 +76,9 @@ pub fn dev(args: &DevArgs, color: When) -> Exit {
                 return Exit::Failed;
             }
         };
-    let exit = runtime.block_on(serve(&settings, Report { style: out, errors: style, quiet: args.quiet }));
+    let first = args.run.clone().map(|machine| First { machine, input: args.run_input.clone() });
+    let report = Report { style: out, errors: style, quiet: args.quiet };
+    let exit = runtime.block_on(serve(&settings, first, report));
     // A file that is being read must not keep the process.
     runtime.shutdown_timeout(Duration::from_secs(1));
     exit
@@ -85,7 +89,7 @@ fn refuse(style: Style, message: &str) -> Exit {
     Exit::Usage
 }
 
-async fn serve(settings: &Settings, report: Report) -> Exit {
+async fn serve(settings: &Settings, first: Option<First>, report: Report) -> Exit {
     let (listener, address) = match bind(settings).await {
         Ok(bound) => bound,
         Err(message) => return refuse(report.errors, &message),
@@ -136,9 +140,27 @@ async fn serve(settings: &Settings, report: Report) -> Exit {
         tracing::warn!(%error, "standard output is closed");
     }
     let mut ended = false;
+    let mut exit = Exit::Success;
+    let stays = io::stdin().is_terminal() && io::stderr().is_terminal();
+    let ran = async {
+        let Some(first) = &first else { return std::future::pending().await };
+        match first::run(first, &world, report.errors, report.quiet).await {
+            Ok(outcome) => exit = outcome,
+            Err(message) => {
+                eprintln!("{}: {message}", report.errors.error("error"));
+                exit = Exit::Failed;
+            }
+        }
+        // Somebody who watches goes on to use the server.
+        if stays {
+            exit = Exit::Success;
+            std::future::pending().await
+        }
+    };
     tokio::select! {
         biased;
         () = signals.next() => {}
+        () = ran => {}
         // It ends early only when it cannot go on.
         _ = &mut serving => ended = true,
         () = definitions.follow() => {}
@@ -160,7 +182,7 @@ async fn serve(settings: &Settings, report: Report) -> Exit {
         }
         () = end => {}
     }
-    if ended { Exit::Failed } else { Exit::Success }
+    if ended { Exit::Failed } else { exit }
 }
 
 async fn bind(settings: &Settings) -> Result<(TcpListener, SocketAddr), String> {

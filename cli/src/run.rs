@@ -6,10 +6,10 @@
 
 mod duration;
 mod prepare;
-mod progress;
+pub mod progress;
 mod report;
 mod session;
-mod tree;
+pub mod tree;
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};

@@ -78,6 +78,13 @@ pub struct DevArgs {
     /// Put V in place of every `${K}` in definitions that come without a template. May be repeated.
     #[arg(long = "substitution", value_name = "K=V", value_parser = substitution)]
     pub substitutions: Vec<Substitution>,
+    /// Run this state machine once at the start and show how it goes; a test case of --mock may
+    /// follow `#`. Without a terminal the server then ends, with the outcome of the execution.
+    #[arg(long, value_name = "NAME")]
+    pub run: Option<String>,
+    /// The input of that execution: JSON, or `@` and a file [default: {}].
+    #[arg(long, value_name = "JSON|@FILE", requires = "run")]
+    pub run_input: Option<String>,
     /// Print nothing but errors and the log's warnings.
     #[arg(long, short)]
     pub quiet: bool,

@@ -9,12 +9,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use driver::{Config, Door, Driver, Machines, Seeds, StatusEvents, Sweeper, WorldParts};
 use integrations::Tasks;
+use integrations::activity::Activities;
 use integrations::mock;
 use integrations_lambda::Functions;
 use journal::Store;
+use journal::execution::Executions;
 use journal::registry::Registry;
 use model::json::Value;
 use model::limits::Limits;
+use model::timestamp::Timestamp;
 use ports::{Bus, BusError, Event, QueueSettings};
 use service::{Service, ServiceParts};
 use tokio::sync::watch;
@@ -42,6 +45,10 @@ const RECEIVES_MAX: u32 = 5;
 pub struct World {
     /// The operations.
     pub api: Arc<dyn Api>,
+    /// The executions, to be watched.
+    pub executions: Executions,
+    /// What they run.
+    pub machines: Machines,
     /// What `/health` calls the store.
     pub store: &'static str,
     backend: Backend,
@@ -78,6 +85,7 @@ impl World {
             limits: Limits::SERVICE,
             config,
         });
+        let (executions, kept) = (Executions::new(store.clone()), machines.clone());
         let service = Service::new(ServiceParts {
             store,
             door: Door::new(world.clone()),
@@ -91,6 +99,7 @@ impl World {
         let api: Arc<dyn Api> = Arc::new(ServiceApi(service));
         let functions: Arc<dyn Tasks> =
             Arc::new(Functions::new(endpoint(settings.lambda_endpoint.as_deref())?));
+        let functions: Arc<dyn Tasks> = Arc::new(Activities::new(backend.queues.clone(), functions));
         let (api, tasks) = mocked(settings, &backend, api, functions)?;
 
         let driver = Driver::new(world.clone(), tasks).map_err(|error| error.to_string())?;
@@ -105,7 +114,17 @@ impl World {
             StoreSettings::Memory => "memory",
             StoreSettings::Folder(_) => "embedded",
         };
-        Ok(World { api, store, backend, clock: store_clock, stop, driver, background })
+        Ok(World {
+            api,
+            executions,
+            machines: kept,
+            store,
+            backend,
+            clock: store_clock,
+            stop,
+            driver,
+            background,
+        })
     }
 
     /// What the store is called at the start.
@@ -114,6 +133,11 @@ impl World {
             StoreSettings::Memory => "in memory: nothing outlives the server".to_owned(),
             StoreSettings::Folder(folder) => folder.display().to_string(),
         }
+    }
+
+    /// The time of its executions.
+    pub fn now(&self) -> Timestamp {
+        self.clock.clock().now()
     }
 
     /// Hands executions over and closes the store.
