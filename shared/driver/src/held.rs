@@ -55,7 +55,7 @@ struct Draft {
     history: Vec<HistoryEvent>,
     steps: Steps,
     /// Calls claimed in it, to be started once it stands.
-    claimed: Vec<Box<Call>>,
+    claimed: Vec<Call>,
     /// Calls that nobody waits for any more.
     cancelled: Vec<EffectId>,
     /// Something beside history has changed.
@@ -77,7 +77,7 @@ struct Full {
 #[derive(Default)]
 pub(crate) struct Appended {
     /// Calls to start.
-    pub start: Vec<Box<Call>>,
+    pub start: Vec<Call>,
     /// Calls to abort.
     pub cancel: Vec<EffectId>,
     /// When the record was made.
@@ -326,10 +326,10 @@ impl Held {
     }
 
     /// A claimed call that was not started after all is nobody's again.
-    pub fn unclaim(&mut self, call: Box<Call>) {
+    pub fn unclaim(&mut self, call: Call) {
         for open in &mut self.state.open {
             if open.effect == call.effect {
-                open.holder = Holder::Nobody(call.clone());
+                open.holder = Holder::Nobody(Box::new(call.clone()));
             }
         }
         self.full.records_since = u32::MAX;

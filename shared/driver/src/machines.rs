@@ -16,8 +16,11 @@ const KEPT_MAX: usize = 1_024;
 #[derive(Clone)]
 pub struct Machines {
     registry: Registry,
-    kept: Arc<Mutex<BTreeMap<(StateMachineArn, Text), Arc<Machine>>>>,
+    kept: Arc<Mutex<Kept>>,
 }
+
+/// By state machine and revision.
+type Kept = BTreeMap<(StateMachineArn, Text), Arc<Machine>>;
 
 /// A definition that cannot be run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -89,7 +92,7 @@ impl Machines {
         kept.insert((state_machine.clone(), revision_id.into()), machine);
     }
 
-    fn kept(&self) -> std::sync::MutexGuard<'_, BTreeMap<(StateMachineArn, Text), Arc<Machine>>> {
+    fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

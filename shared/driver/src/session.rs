@@ -384,7 +384,7 @@ impl Session<'_> {
             if late {
                 self.held.unclaim(call);
             } else {
-                self.calls.start(*call, &self.shared.tasks, &self.held.execution);
+                self.calls.start(call, &self.shared.tasks, &self.held.execution);
             }
         }
         for came in self.calls.at_once() {

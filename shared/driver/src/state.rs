@@ -124,17 +124,11 @@ impl State {
     }
 
     /// Gives a call to `owner`, and gives it back to be started.
-    pub fn claim(
-        &mut self,
-        effect: EffectId,
-        owner: Owner,
-        at: Timestamp,
-        repeatable: bool,
-    ) -> Option<Box<Call>> {
+    pub fn claim(&mut self, effect: EffectId, owner: Owner, at: Timestamp, repeatable: bool) -> Option<Call> {
         let open = self.open.iter_mut().find(|open| open.effect == effect)?;
         let Holder::Nobody(call) = &open.holder else { return None };
-        let call = call.clone();
         let repeat = repeatable.then(|| call.clone());
+        let call = (**call).clone();
         open.holder = Holder::Owner { owner, since: at, repeat };
         Some(call)
     }

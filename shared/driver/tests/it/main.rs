@@ -1,4 +1,6 @@
 //! The protocol, rule by rule, over ports in memory and a virtual clock.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
 mod protocol;
 mod scene;

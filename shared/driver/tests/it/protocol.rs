@@ -181,7 +181,11 @@ async fn a_driver_that_ends_in_good_order_loses_nothing() {
         tasks.gate.notify_waiters();
     });
     driver.stop().await;
-    assert_eq!((scene.tasks.done("Gate"), scene.tasks.done("B")), (1, 0), "what ran has ended, nothing began");
+    assert_eq!(
+        (scene.tasks.done("Gate"), scene.tasks.done("B")),
+        (1, 0),
+        "what ran has ended, nothing began"
+    );
     assert!(scene.types("x").await.contains(&"LambdaFunctionSucceeded"));
     let _other = scene.driver().await;
     assert_eq!(scene.ended("x", 5).await.status, ExecutionStatus::Succeeded);
@@ -243,7 +247,10 @@ async fn a_worker_that_is_heard_in_time_is_not_timed_out_and_heartbeats_cost_few
         last = Some(row);
     }
     assert!(noted <= 21, "{noted} notes in 100 s, one per quarter of 20 s is enough");
-    assert!(scene.rows("x", "r/").len() <= records + 10, "only a heartbeat that was about to be missed is a record");
+    assert!(
+        scene.rows("x", "r/").len() <= records + 10,
+        "only a heartbeat that was about to be missed is a record"
+    );
     assert_eq!(scene.describe("x").await.status, ExecutionStatus::Running);
     let found = scene.ended("x", 40).await;
     assert_eq!(found.failure.error.as_deref(), Some("States.Timeout"));
