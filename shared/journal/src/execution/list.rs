@@ -115,7 +115,7 @@ impl Executions {
                 rows.extend(entries.0);
             }
         }
-        rows.sort_by(|a, b| b.position.cmp(&a.position));
+        let mut rows = newest_first(rows);
         page.more = cut || rows.len() > query.limit;
         rows.truncate(query.limit);
         for row in rows {
@@ -172,5 +172,32 @@ impl Executions {
             redrive_count: summary.redrive_count,
             redriven_at: summary.redriven_at,
         })
+    }
+}
+
+/// The entries of all lists in the order of the page. An execution that ended while the lists were
+/// read stands in two of them: what was read last holds.
+fn newest_first(mut rows: Vec<IndexRow>) -> Vec<IndexRow> {
+    rows.reverse();
+    rows.sort_by(|a, b| b.position.cmp(&a.position));
+    rows.dedup_by(|later, first| later.position == first.position);
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_read_last_holds() {
+        let row = |sort: &str, revision: u64| IndexRow {
+            position: IndexPosition { sort: sort.into(), key: key::record(&format!("x/m:{sort}").into(), 0) },
+            revision,
+            summary: bytes::Bytes::new(),
+        };
+        let read = vec![row("1", 1), row("2", 1), row("3", 2), row("2", 2)];
+        let seen: Vec<_> =
+            newest_first(read).into_iter().map(|row| (row.position.sort, row.revision)).collect();
+        assert_eq!(seen, [("3".into(), 2), ("2".into(), 2), ("1".into(), 1)]);
     }
 }

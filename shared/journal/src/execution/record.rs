@@ -51,7 +51,8 @@ pub struct Ending {
     pub at: Timestamp,
     /// Id of its last event.
     pub last_event_id: u64,
-    /// What it gave, when it succeeded.
+    /// What it gave, when it succeeded. May be null.
+    #[serde(with = "maybe_null")]
     pub output: Option<Value>,
     /// Error and cause, when it did not.
     pub failure: Failure,
@@ -131,6 +132,20 @@ pub(super) fn ending(history: &[HistoryEvent]) -> Option<Ending> {
     Some(Ending { status, at: last.timestamp, last_event_id: last.id, output, failure })
 }
 
+/// A value that may be absent, where null is a value: written as none or as a list of one.
+mod maybe_null {
+    use model::json::Value;
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    pub fn serialize<S: Serializer>(value: &Option<Value>, to: S) -> Result<S::Ok, S::Error> {
+        value.as_ref().map(|value| [value]).serialize(to)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Value>, D::Error> {
+        Ok(Option::<[Value; 1]>::deserialize(from)?.map(|[value]| value))
+    }
+}
+
 impl Payloads for Ending {
     fn visit(&mut self, visitor: &mut dyn FnMut(&mut Value)) {
         self.output.iter_mut().for_each(visitor);
@@ -144,6 +159,21 @@ impl Payloads for HistoryPayloads<'_> {
     fn visit(&mut self, visitor: &mut dyn FnMut(&mut Value)) {
         for event in self.0.iter_mut() {
             event.visit_payloads(visitor);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_output_of_null_is_an_output() {
+        for output in [None, Some(Value::Null), Some(Value::from("x")), Some(Value::object())] {
+            let (status, at) = (ExecutionStatus::Succeeded, Timestamp::EPOCH);
+            let ending = Ending { status, at, last_event_id: 4, output, failure: Failure::default() };
+            let bytes = rmp_serde::to_vec(&ending).unwrap();
+            assert_eq!(rmp_serde::from_slice::<Ending>(&bytes).unwrap(), ending);
         }
     }
 }
