@@ -5,6 +5,11 @@ CORPUS ?= ../shared/conformance
 JSONATA_SUITE ?= ../shared/jsonata-suite
 EXAMPLE ?= examples/order-with-compensation
 CASE ?= RetriedPayment
+PORT ?= 8083
+
+# How much `make soak` does.
+SOAK_KILLS ?= 300
+SOAK_SEEDS ?= 200000
 
 # Where cargo builds.
 target = $(shell $(CARGO) metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
@@ -13,17 +18,17 @@ target = $(shell $(CARGO) metadata --format-version 1 --no-deps | sed 's/.*"targ
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt clippy doc deny tools conformance jsonata-suite bench
+.PHONY: help run test check fmt clippy doc deny tools clients soak conformance jsonata-suite bench
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
-run: ## Build stepwright and run an example to its end (EXAMPLE=folder CASE=test-case)
+run: ## Start stepwright dev with the examples and run one to its end (EXAMPLE=folder CASE=test-case PORT=8083)
 	@$(CARGO) build --quiet --package cli
-	@"$(target)/debug/stepwright" run $(EXAMPLE)/machine.asl.* \
-	  --input @$(EXAMPLE)/input.json --mock $(EXAMPLE)/mocks.json#$(CASE)
+	@"$(target)/debug/stepwright" dev examples --port $(PORT) --mock $(EXAMPLE)/mocks.json \
+	  --run $(notdir $(EXAMPLE))#$(CASE) --run-input @$(EXAMPLE)/input.json
 
-test: ## Run all tests
+test: clients ## Run all tests
 	@if $(CARGO) nextest --version >/dev/null 2>&1; \
 	then $(CARGO) test --workspace --locked --doc && $(CARGO) nextest run --workspace --locked; \
 	else $(CARGO) test --workspace --locked; fi
@@ -46,6 +51,15 @@ deny: ## Check licences and sources of dependencies, when cargo-deny is installe
 
 tools: ## Install the pinned tools into .tools
 	scripts/tools.sh
+
+clients: ## Install the clients that tests run, at fixed versions, into .tools/clients
+	@scripts/clients.sh
+
+soak: ## Kill the server SOAK_KILLS times under load, then simulate SOAK_SEEDS seeds
+	$(CARGO) build --release --locked --package cli
+	STEPWRIGHT_BIN="$(target)/release/stepwright" KILL_ROUNDS=$(SOAK_KILLS) \
+	  $(CARGO) test --release --locked --package tests --test kill -- --nocapture
+	$(CARGO) run --release --locked --package tests --bin simulate -- --seeds $(SOAK_SEEDS)
 
 conformance: ## Replay the recorded corpus (CORPUS=folder) and print what agrees
 	$(CARGO) run --quiet --locked --package tests --bin conformance -- $(CORPUS)

@@ -1,16 +1,21 @@
 //! The recorded corpus: what the real service answered, replayed against this program.
 //!
 //! Reading order: [`run`] and [`Report`], `execution` (kinds `execution` and `distributed`),
-//! `replay` (the engine in a world made of recorded results), `validation`, `compare` and
-//! `wildcard` (what counts as equal). The rules are those of the corpus's README. No case is
+//! `replay` (the engine in a world made of `recorded` results), `validation`, `api` (calls against
+//! a server), [`served`] (executions through a server, in a world made by `outside`), `compare`
+//! and `wildcard` (what counts as equal). The rules are those of the corpus's README. No case is
 //! known by its name or its values.
 
+mod api;
 mod case;
 mod compare;
 mod definition;
 mod execution;
 mod logs;
+mod outside;
+mod recorded;
 mod replay;
+pub mod served;
 mod validation;
 mod wildcard;
 
@@ -74,7 +79,7 @@ pub fn run(corpus: &Path) -> io::Result<Report> {
             }
         }
     }
-    let results = run_all(&files);
+    let results = run_all(&files, corpus);
     let mut report = Report::default();
     for (file, result) in files.iter().zip(results) {
         let score = report.areas.entry((file.kind, file.area.clone())).or_default();
@@ -107,14 +112,14 @@ enum Verdict {
 /// Bytes of stack of each thread: definitions and payloads may be nested deeply.
 const STACK_BYTES: usize = 64 * 1024 * 1024;
 
-fn run_all(files: &[File]) -> Vec<Verdict> {
+fn run_all(files: &[File], corpus: &Path) -> Vec<Verdict> {
     let next = AtomicUsize::new(0);
     let work = || {
         let mut done = Vec::new();
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);
             let Some(file) = files.get(at) else { return done };
-            done.push((at, verdict(file)));
+            done.push((at, verdict(file, corpus)));
         }
     };
     let threads = thread::available_parallelism().map_or(1, usize::from);
@@ -131,10 +136,11 @@ fn run_all(files: &[File]) -> Vec<Verdict> {
     results.into_iter().map(|(_, verdict)| verdict).collect()
 }
 
-fn verdict(file: &File) -> Verdict {
-    let run: fn(&Value) -> Result<(), String> = match file.kind {
-        "execution" | "distributed" => execution::run,
-        "validation" => validation::run,
+fn verdict(file: &File, corpus: &Path) -> Verdict {
+    let run: fn(&Value, &Path) -> Result<(), String> = match file.kind {
+        "execution" | "distributed" => |json, _| execution::run(json),
+        "validation" => |json, _| validation::run(json),
+        "api" => api::run,
         _ => return Verdict::NotRun,
     };
     let result = fs::read_to_string(&file.path)
@@ -146,7 +152,7 @@ fn verdict(file: &File) -> Verdict {
                 let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
                 format!("panicked: {}", text.unwrap_or_default())
             };
-            catch_unwind(AssertUnwindSafe(|| run(&json))).unwrap_or_else(|panic| Err(panicked(panic)))
+            catch_unwind(AssertUnwindSafe(|| run(&json, corpus))).unwrap_or_else(|panic| Err(panicked(panic)))
         });
     match result {
         Ok(()) => Verdict::Passed,

@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use engine::{Execution, Iteration, Stage};
+use engine::{Execution, Iteration, Stage, TaskOutcome};
 use model::error::Failure;
 use model::json::{Text, Value};
 use model::timestamp::Timestamp;
 
 use super::wildcard::Wildcards;
 
-/// Account and Region of every recording.
-const REGION: &str = "us-east-1";
-const ACCOUNT: &str = "111111111111";
+/// Region of every recording.
+pub const REGION: &str = "us-east-1";
+/// Account of every recording.
+pub const ACCOUNT: &str = "111111111111";
 
 /// When every replay starts: 2025-01-15T12:00:00Z. Cases that depend on the date are not recorded.
 pub const STARTED_AT: Timestamp = Timestamp::from_millis(1_736_942_400_000);
@@ -79,7 +80,7 @@ pub struct RecordedTask {
 }
 
 /// What came of one attempt.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Attempt {
     /// The response that a `.sync` or `.waitForTaskToken` call was accepted with.
     pub submitted: Option<Value>,
@@ -88,7 +89,7 @@ pub struct Attempt {
 }
 
 /// How an attempt ended.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum AttemptEnd {
     /// With a result.
     Succeeded(Value),
@@ -96,6 +97,17 @@ pub enum AttemptEnd {
     Failed(Stage, Failure),
     /// It ran out of time, or had not ended when the execution did.
     Never,
+}
+
+impl AttemptEnd {
+    /// What whoever performs the task says in the end, if anything.
+    pub fn outcome(self) -> Option<TaskOutcome> {
+        match self {
+            AttemptEnd::Succeeded(output) => Some(TaskOutcome::Succeeded(output)),
+            AttemptEnd::Failed(stage, failure) => Some(TaskOutcome::Failed { stage, failure }),
+            AttemptEnd::Never => None,
+        }
+    }
 }
 
 impl Case {
@@ -128,6 +140,11 @@ impl Case {
             },
             wildcards: Wildcards::parse(json.get("placeholders").and_then(Value::as_object))?,
         })
+    }
+
+    /// Events that were recorded before StopExecution came.
+    pub fn events_before_stop(&self) -> usize {
+        self.expected.history.as_ref().map_or(0, |history| history.len().saturating_sub(1))
     }
 
     /// Activities that the definition names and that did not exist when it ran: a state with

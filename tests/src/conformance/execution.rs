@@ -1,6 +1,7 @@
 //! Kinds `execution` and `distributed`: an execution, compared by outcome, tasks, history and logs.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use engine::Status;
 use model::history::HistoryEvent;
@@ -19,42 +20,59 @@ use super::replay::{Replay, replay};
 pub fn run(json: &Value) -> Result<(), String> {
     let case = Case::parse(json)?;
     if !case.express {
-        return compare_with(case);
+        return replayed(case);
     }
     let mut synchronous = Case::parse(json)?;
     synchronous.execution.synchronous = true;
-    compare_with(case).or_else(|difference| compare_with(synchronous).map_err(|_| difference))
+    replayed(case).or_else(|difference| replayed(synchronous).map_err(|_| difference))
 }
 
-fn compare_with(mut case: Case) -> Result<(), String> {
+fn replayed(case: Case) -> Result<(), String> {
+    let case = Arc::new(case);
     let machine = definition::machine(&case.definition, case.express)?;
-    let replay = replay(&case, &machine)?;
-    let mut comparison =
-        Comparison { wildcards: std::mem::take(&mut case.wildcards), ..Comparison::default() };
-    compare(&case, &replay, &mut comparison).map_err(|difference| difference.to_string())
+    let Replay { status, history, calls } = replay(&case, &machine)?;
+    let seen = Seen { outcome: outcome(&status), events: history.iter().map(shown).collect(), calls };
+    let mut comparison = Comparison { wildcards: case.wildcards.clone(), ..Comparison::default() };
+    let compared =
+        compare(&case, &seen, &mut comparison).and_then(|()| logged(&case, &history, &mut comparison));
+    compared.map_err(|difference| difference.to_string())
 }
 
-fn compare(case: &Case, replay: &Replay, comparison: &mut Comparison) -> Result<(), Difference> {
-    let outcome = outcome(&replay.status);
+/// What was seen of an execution.
+pub struct Seen {
+    /// `status`, `output`, `error` and `cause`, payloads as JSON.
+    pub outcome: Value,
+    /// The events as cases hold them: without their times, payloads as JSON.
+    pub events: Vec<Value>,
+    /// The calls that were answered: index into the case's tasks, and what was sent.
+    pub calls: Vec<(usize, Value)>,
+}
+
+/// Compares outcome, tasks and history.
+pub fn compare(case: &Case, seen: &Seen, comparison: &mut Comparison) -> Result<(), Difference> {
+    let outcome = &seen.outcome;
     if case.expected.outcome.get("status") != outcome.get("status") {
         return Err(Difference::new("expected", &case.expected.outcome, outcome));
     }
     comparison.value(
         "expected",
         &case.expected.outcome,
-        &with_cause_like(&case.expected.outcome, &outcome),
+        &with_cause_like(&case.expected.outcome, outcome),
     )?;
-    tasks(case, replay, comparison)?;
-    if let Some(expected) = &case.expected.history {
-        contiguous(&replay.history)?;
-        if case.nondeterministic {
-            in_any_order(expected, &replay.history, comparison)?;
-        } else {
-            in_order(expected, &replay.history, comparison)?;
-        }
+    tasks(case, &seen.calls, comparison)?;
+    let Some(expected) = &case.expected.history else { return Ok(()) };
+    contiguous(&seen.events)?;
+    if case.nondeterministic {
+        in_any_order(expected, &seen.events, comparison)
+    } else {
+        in_order(expected, &seen.events, comparison)
     }
+}
+
+/// Compares the records of the log group.
+fn logged(case: &Case, history: &[HistoryEvent], comparison: &mut Comparison) -> Result<(), Difference> {
     if let (Some(expected), Some(logging)) = (&case.expected.logged, &case.logging) {
-        let records = logs::records(&replay.history, logging, &case.execution.arn);
+        let records = logs::records(history, logging, &case.execution.arn);
         list("expected.loggedEvents", expected, &records, |path, expected, got| {
             let details = expected
                 .get("details")
@@ -84,9 +102,9 @@ fn outcome(status: &Status) -> Value {
     members.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
-fn tasks(case: &Case, replay: &Replay, comparison: &mut Comparison) -> Result<(), Difference> {
+fn tasks(case: &Case, calls: &[(usize, Value)], comparison: &mut Comparison) -> Result<(), Difference> {
     let mut attempts = BTreeMap::<usize, usize>::new();
-    for (task, parameters) in &replay.calls {
+    for (task, parameters) in calls {
         *attempts.entry(*task).or_default() += 1;
         if let Some(expected) = &case.tasks[*task].parameters {
             comparison.value(&format!("tasks[{task}].parameters"), expected, parameters)?;
@@ -103,27 +121,24 @@ fn tasks(case: &Case, replay: &Replay, comparison: &mut Comparison) -> Result<()
 }
 
 /// Ids count 1..n, and every predecessor is an earlier event.
-fn contiguous(history: &[HistoryEvent]) -> Result<(), Difference> {
-    for (at, event) in history.iter().enumerate() {
-        let id = at as u64 + 1;
-        if event.id != id {
-            return Err(Difference::new(format!("history[{at}].id"), id, event.id));
+fn contiguous(events: &[Value]) -> Result<(), Difference> {
+    for (at, event) in events.iter().enumerate() {
+        let number = |name| event.get(name).and_then(Value::as_i64).unwrap_or(-1);
+        let id = i64::try_from(at).unwrap_or(i64::MAX).saturating_add(1);
+        if number("id") != id {
+            return Err(Difference::new(format!("history[{at}].id"), id, number("id")));
         }
-        if event.previous_event_id >= id {
+        let previous = number("previousEventId");
+        if !(0..id).contains(&previous) {
             let path = format!("history[{at}].previousEventId");
-            return Err(Difference::new(path, format!("less than {id}"), event.previous_event_id));
+            return Err(Difference::new(path, format!("less than {id}"), previous));
         }
     }
     Ok(())
 }
 
-fn in_order(
-    expected: &[Value],
-    history: &[HistoryEvent],
-    comparison: &mut Comparison,
-) -> Result<(), Difference> {
-    let got: Vec<Value> = history.iter().map(shown).collect();
-    list("expected.history", expected, &got, |path, expected, got| event(path, expected, got, comparison))
+fn in_order(expected: &[Value], events: &[Value], comparison: &mut Comparison) -> Result<(), Difference> {
+    list("expected.history", expected, events, |path, expected, got| event(path, expected, got, comparison))
 }
 
 /// Compares two lists; a difference in length is told by the first item that only one of them has.
@@ -164,18 +179,14 @@ const TRIES_MAX: u32 = 20_000;
 
 /// The listed events all occur. A list that is shorter than its last id has lost events; of those
 /// only the number is known.
-fn in_any_order(
-    recorded: &[Value],
-    history: &[HistoryEvent],
-    comparison: &mut Comparison,
-) -> Result<(), Difference> {
+fn in_any_order(recorded: &[Value], events: &[Value], comparison: &mut Comparison) -> Result<(), Difference> {
     let unplaced = |event: &Value| {
         let members = event.as_object().into_iter().flat_map(|members| members.iter());
         let kept = members.filter(|(name, _)| !matches!(name.as_str(), "id" | "previousEventId"));
         Value::from(kept.map(|(name, value)| (name.clone(), value.clone())).collect::<Map>())
     };
     let expected: Vec<Value> = recorded.iter().map(unplaced).collect();
-    let got: Vec<Value> = history.iter().map(|event| unplaced(&shown(event))).collect();
+    let got: Vec<Value> = events.iter().map(unplaced).collect();
     let recorded = events_recorded(recorded);
     if got.len() != recorded {
         return Err(Difference::new("expected.history", format!("{recorded} events"), got.len()));
@@ -223,9 +234,13 @@ fn matched(
     Err(difference.unwrap_or_else(|| Difference::new("expected.history[any]", first, "no such event")))
 }
 
-/// An event as cases hold it: without its time, payloads as JSON.
 fn shown(event: &HistoryEvent) -> Value {
-    let Value::Object(members) = event.to_api(true) else { return Value::Null };
+    without_time(&event.to_api(true))
+}
+
+/// An event of GetExecutionHistory as cases hold it: without its time, payloads as JSON.
+pub fn without_time(event: &Value) -> Value {
+    let Value::Object(members) = event else { return Value::Null };
     let members = members.iter().filter(|(name, _)| *name != "timestamp");
     let members = members.map(|(name, value)| (name.clone(), with_payloads_parsed(value)));
     Value::from(members.collect::<Map>())
@@ -259,6 +274,10 @@ mod tests {
         indices.iter().enumerate().map(event).collect()
     }
 
+    fn shown_all(history: &[HistoryEvent]) -> Vec<Value> {
+        history.iter().map(shown).collect()
+    }
+
     fn recorded(events: &[(i64, u64)]) -> Vec<Value> {
         let event = |(id, index): &(i64, u64)| {
             Value::parse(&format!(
@@ -271,7 +290,8 @@ mod tests {
     #[test]
     fn any_order() {
         fn check(expected: &[(i64, u64)], got: &[u64], equal: bool) {
-            let result = in_any_order(&recorded(expected), &history(got), &mut Comparison::default());
+            let result =
+                in_any_order(&recorded(expected), &shown_all(&history(got)), &mut Comparison::default());
             assert_eq!(result.is_ok(), equal, "{expected:?} against {got:?}: {result:?}");
         }
         check(&[(1, 0), (0, 1), (3, 2)], &[0, 1, 2], true);
@@ -286,8 +306,8 @@ mod tests {
 
     #[test]
     fn in_order_compares_ids_and_links() {
-        let events = history(&[0, 1]);
-        let shown: Vec<Value> = events.iter().map(shown).collect();
+        let shown = shown_all(&history(&[0, 1]));
+        let events = shown.clone();
         assert_eq!(in_order(&shown, &events, &mut Comparison::default()), Ok(()));
         let moved = recorded(&[(1, 0), (2, 1)]);
         let difference = in_order(&moved, &events, &mut Comparison::default()).unwrap_err();
@@ -301,11 +321,11 @@ mod tests {
 
     #[test]
     fn ids_count_from_one_and_links_lead_back() {
-        assert_eq!(contiguous(&history(&[0, 1, 2])), Ok(()));
+        assert_eq!(contiguous(&shown_all(&history(&[0, 1, 2]))), Ok(()));
         let mut events = history(&[0, 1]);
         events[1].previous_event_id = 2;
-        assert_eq!(contiguous(&events).unwrap_err().path, "history[1].previousEventId");
+        assert_eq!(contiguous(&shown_all(&events)).unwrap_err().path, "history[1].previousEventId");
         events[0].id = 7;
-        assert_eq!(contiguous(&events).unwrap_err().path, "history[0].id");
+        assert_eq!(contiguous(&shown_all(&events)).unwrap_err().path, "history[0].id");
     }
 }

@@ -6,12 +6,12 @@ use model::json::{Object, Value};
 use regex_lite::Regex;
 
 /// The tokens of one case and what each may stand for.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Wildcards {
     tokens: Vec<Token>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Token {
     /// With the brackets: `<uuid:1>`.
     name: String,
