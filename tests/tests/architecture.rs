@@ -46,7 +46,10 @@ const OUTER: [(&str, &[&str]); 9] = [
     ("hyper", &["cli"]),
     ("indicatif", &["cli"]),
     ("notify", &["cli"]),
-    ("tokio", &["cli", "driver", "integrations", "integrations-lambda", "ports", "ports-embedded", "service"]),
+    (
+        "tokio",
+        &["cli", "driver", "integrations", "integrations-lambda", "ports", "ports-embedded", "service"],
+    ),
 ];
 
 /// Texts that no source of an inner crate has outside of comments. Clippy refuses the calls; this
