@@ -10,6 +10,9 @@ PORT ?= 8083
 # How much `make soak` does.
 SOAK_KILLS ?= 300
 SOAK_SEEDS ?= 200000
+# Which seeds `make simulate` runs.
+SEEDS ?= 20000
+FROM ?= 0
 
 # Where cargo builds.
 target = $(shell $(CARGO) metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
@@ -18,7 +21,7 @@ target = $(shell $(CARGO) metadata --format-version 1 --no-deps | sed 's/.*"targ
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt clippy doc deny tools clients soak conformance jsonata-suite bench
+.PHONY: help run test check fmt clippy doc deny tools clients soak conformance jsonata-suite simulate bench
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -66,6 +69,9 @@ conformance: ## Replay the recorded corpus (CORPUS=folder) and print what agrees
 
 jsonata-suite: ## Run the JSONata test suite (JSONATA_SUITE=folder)
 	$(CARGO) run --quiet --locked --package tests --bin jsonata-suite -- $(JSONATA_SUITE)
+
+simulate: ## Run seeds of the simulation (SEEDS=how many FROM=first)
+	$(CARGO) run --quiet --locked --package tests --bin simulate -- --from $(FROM) --seeds $(SEEDS)
 
 bench: ## Measure in a release build and write target/bench.json
 	@$(CARGO) build --release --locked --package bench --package cli

@@ -2,7 +2,8 @@
 //!
 //! `conformance` and `jsonata_suite` run a body of cases each and answer with a report; `src/bin`
 //! prints the reports, `tests/` asserts them. The others are what tests stand on: `scene` (a server
-//! in this process), `dev_server` (the real one), `http`, `lambda_endpoint`.
+//! in this process), `dev_server` (the real one), `http`, `lambda_endpoint`. `simulation` is the driver
+//! in a world where everything goes wrong, by a seed.
 
 pub mod conformance;
 pub mod dev_server;
@@ -10,3 +11,4 @@ pub mod http;
 pub mod jsonata_suite;
 pub mod lambda_endpoint;
 pub mod scene;
+pub mod simulation;
