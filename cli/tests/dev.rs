@@ -184,7 +184,7 @@ fn changed_files_are_loaded_again() {
 fn mocks_follow_the_test_case() {
     let root = support::root().join("examples/map-over-items");
     let definition = std::fs::read_to_string(root.join("machine.asl.json")).expect("it is there");
-    let folder = folder(&[("MapOverItems.asl.json", &definition)]);
+    let folder = folder(&[("map-over-items.asl.json", &definition)]);
     let mocks: Value =
         serde_json::from_str(&std::fs::read_to_string(root.join("mocks.json")).expect("it is there"))
             .expect("JSON");
