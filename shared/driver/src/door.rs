@@ -142,6 +142,7 @@ impl Door {
                     if let Some(ending) = held.ending.clone() {
                         world.ended(execution, &held.meta, &ending, false).await?;
                     }
+                    held.unpark(world).await;
                     return Ok(Delivered::Accepted { at: appended.at });
                 }
                 Err(AppendFailed::Conflict) => held.reload(world).await?,

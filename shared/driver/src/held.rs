@@ -36,6 +36,8 @@ pub(crate) struct Held {
     pub ending: Option<Ending>,
     draft: Draft,
     parked: Option<Row>,
+    /// Earlier records with entries among the wake-ups, see [`Held::unpark`].
+    superseded: Vec<Row>,
     known: Known,
     full: Full,
     missing_activities: Arc<[Text]>,
@@ -101,6 +103,7 @@ impl Held {
             ending: None,
             draft: Draft::default(),
             parked: None,
+            superseded: Vec::new(),
             known: Known::default(),
             full: Full::default(),
             missing_activities: Arc::from([]),
@@ -129,6 +132,7 @@ impl Held {
             ending: None,
             draft: Draft::default(),
             parked: None,
+            superseded: Vec::new(),
             known: Known::default(),
             full: Full::default(),
             missing_activities: Arc::from([]),
@@ -424,12 +428,7 @@ impl Held {
         }
         let superseded = std::mem::replace(&mut self.parked, appended.parked);
         let draft = std::mem::take(&mut self.draft);
-        if let Some(superseded) = superseded {
-            // Left behind, it is found stale when it is due; no reason to stop.
-            if let Err(error) = world.executions.unpark(superseded).await {
-                tracing::debug!(execution = %self.arn, %error, "a wake-up was left behind");
-            }
-        }
+        self.superseded.extend(superseded);
         Ok(Appended { start: draft.claimed, cancel: draft.cancelled, at })
     }
 
@@ -441,6 +440,18 @@ impl Held {
             || state_bytes <= config.state_bytes_always
             || records_since >= config.stateless_records_max
             || bytes_since >= state_bytes
+    }
+
+    /// Removes the wake-ups of records that are not the newest any more. Only once whatever happens
+    /// next has a message or a wake-up of its own: until then they bring the execution back should
+    /// this process stop, whose messages others may have taken for theirs.
+    pub async fn unpark(&mut self, world: &Inner) {
+        for superseded in std::mem::take(&mut self.superseded) {
+            // Left behind, it is found stale when it is due; no reason to stop.
+            if let Err(error) = world.executions.unpark(superseded).await {
+                tracing::debug!(execution = %self.arn, %error, "a wake-up was left behind");
+            }
+        }
     }
 
     /// When the wake-up is too far for a message, and nothing happens before: then its record is

@@ -216,6 +216,8 @@ impl Session<'_> {
             } else {
                 self.world().ended_elsewhere(&self.held.arn, &self.held.meta).await?;
             }
+            let world = self.shared.world.clone();
+            self.held.unpark(&world).await;
             return Ok(Next::Leave(Left::Done));
         }
         self.apply_all().await?;
@@ -485,6 +487,7 @@ impl Session<'_> {
                 return self.append().await;
             }
         }
+        self.held.unpark(world).await;
         Ok(Next::Leave(Left::Done))
     }
 }

@@ -22,7 +22,7 @@ pub struct Sweeper {
 pub struct Swept {
     /// Executions that get a message for a timer.
     pub woken: usize,
-    /// Entries that nobody needed any more.
+    /// Entries that were superseded, which get a message too.
     pub stale: usize,
     /// Messages that had come too often and were sent again.
     pub sent_again: usize,
@@ -73,15 +73,17 @@ impl Sweeper {
         loop {
             let page = world.executions.due(DueKind::Wake, shard, until, after.take(), PAGE).await?;
             for due in &page.entries {
+                // Also when it turns out to be stale: whoever superseded it may have stopped before
+                // anything else was to bring the execution back.
+                let message = Message { execution: due.execution.clone(), news: News::Wake(due.at) };
+                world.send(&message, due.at.millis_since(now)).await?;
                 if is_old(now, due.at, world.config.sweep_millis)
                     && world.executions.remove_stale(due).await?
                 {
                     swept.stale += 1;
-                    continue;
+                } else {
+                    swept.woken += 1;
                 }
-                let message = Message { execution: due.execution.clone(), news: News::Wake(due.at) };
-                world.send(&message, due.at.millis_since(now)).await?;
-                swept.woken += 1;
             }
             after = page.entries.last().map(|due| due.position.clone());
             if !page.more || after.is_none() {
