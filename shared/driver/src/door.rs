@@ -111,7 +111,7 @@ impl Door {
         let mut announced = false;
         let mut held = match Held::load(world, execution).await? {
             Some(Found::Open(held)) => held,
-            Some(Found::Ended(_, ending)) => return Ok(Delivered::Ended { at: ending.at }),
+            Some(Found::Ended(ended)) => return Ok(Delivered::Ended { at: ended.ending.at }),
             None => return Ok(Delivered::DoesNotExist),
         };
         for _ in 0..RACES_MAX {
@@ -139,8 +139,8 @@ impl Door {
             }
             match held.append(world, None).await {
                 Ok(appended) => {
-                    if let Some(ending) = held.ending.clone() {
-                        world.ended(execution, &held.meta, &ending, false).await?;
+                    if let Some(ending) = &held.ending {
+                        held.ended(world, ending, false).await?;
                     }
                     held.unpark(world).await;
                     return Ok(Delivered::Accepted { at: appended.at });
@@ -159,7 +159,7 @@ impl Door {
         let Ok(arn) = ExecutionArn::parse(token.execution_arn()) else { return Ok(Delivered::DoesNotExist) };
         let held = match Held::load(world, &arn).await? {
             Some(Found::Open(held)) => held,
-            Some(Found::Ended(_, ending)) => return Ok(Delivered::Ended { at: ending.at }),
+            Some(Found::Ended(ended)) => return Ok(Delivered::Ended { at: ended.ending.at }),
             None => return Ok(Delivered::DoesNotExist),
         };
         let Some(task) = held.state.snapshot.task_with_token(token) else { return Ok(Delivered::NoSuchTask) };
@@ -200,6 +200,10 @@ pub(crate) async fn create(
     let mut held = Held::new(world, arn.clone(), meta.clone()).await?;
     held.apply(world, Input::Start { input: meta.input.clone() }, None)?;
     let delay_millis = held.leaves_to_do(world);
+    let handing = match (announce, delay_millis) {
+        (Announce::First, Some(0)) => world.hand(arn),
+        _ => None,
+    };
     if announce == Announce::First
         && let Some(delay_millis) = delay_millis.or_else(|| held.leaves_to_publish(world))
     {
@@ -215,10 +219,11 @@ pub(crate) async fn create(
     if let Some(ending) = &held.ending {
         // Else META was created with it.
         if world.publishes(ending.status) {
-            world.ended(arn, &meta, ending, false).await?;
+            held.ended(world, ending, false).await?;
         }
-    } else if delay_millis == Some(0) {
-        world.keep_fresh(held);
+    } else if let Some(handing) = handing {
+        // Nobody may be there to take it: then it is loaded.
+        let _ = handing.send(Box::new(held));
     }
     Ok(true)
 }

@@ -46,6 +46,7 @@ impl Driver {
     /// A driver of `world` that performs tasks with `tasks`. Each has an identity of its own.
     pub fn new(world: World, tasks: Arc<dyn Tasks>) -> Result<Driver, WorldError> {
         let me = Owner(world.0.random()?);
+        world.0.drives();
         let (closing, seen) = watch::channel(false);
         let shared = Arc::new(Shared { world: world.0, tasks, me, closing: seen });
         Ok(Driver { shared, closing, sessions: Arc::default() })

@@ -1,7 +1,9 @@
 //! The end of an execution: the terminal record stands, then the status event is out, then META
 //! says so.
 
-use journal::execution::{Ending, Meta};
+use std::sync::Arc;
+
+use journal::execution::{Ending, First, Meta};
 use model::arn::ExecutionArn;
 use model::json::{Text, Value};
 use model::limits;
@@ -16,21 +18,25 @@ use crate::world::{Inner, WorldError};
 /// Whoever ended an execution has published it within this time, unless it crashed.
 pub(crate) const END_DELAY_MILLIS: i64 = 2_000;
 
+/// An execution that has ended.
+pub(crate) struct Ended {
+    /// Who it was, as it was loaded.
+    pub meta: Arc<Meta>,
+    /// Its record 0.
+    pub first: First,
+    /// How it ended.
+    pub ending: Ending,
+}
+
 impl Inner {
     /// Publishes the end, then writes it into META: where META names an end, its event is out,
-    /// wherever a process may have crashed. `meta` as it was loaded; `again` publishes the end also
-    /// when META knew it.
-    pub async fn ended(
-        &self,
-        arn: &ExecutionArn,
-        meta: &Meta,
-        ending: &Ending,
-        again: bool,
-    ) -> Result<(), WorldError> {
+    /// wherever a process may have crashed. `again` publishes the end also when META knew it.
+    pub async fn ended(&self, ended: &Ended, again: bool) -> Result<(), WorldError> {
+        let Ended { meta, first, ending } = ended;
         if meta.ending.is_none() || again {
             self.publish(meta, Some(ending)).await?;
         }
-        self.executions.close(arn, ending).await?;
+        self.executions.close(first, ending).await?;
         Ok(())
     }
 

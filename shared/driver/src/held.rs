@@ -9,7 +9,7 @@ use asl::machine::Machine;
 use asl::state::{Resource, StateKind};
 use engine::{Call, EffectId, Env, Execution, Input, Snapshot, Verdict};
 use journal::StoreError;
-use journal::execution::{AppendError, Ending, Loaded, Meta, Owner, Place, Record, Writer};
+use journal::execution::{AppendError, Ending, First, Loaded, Meta, Owner, Place, Record, Writer};
 use journal::payload::{self, Known};
 use model::arn::{ActivityArn, ExecutionArn};
 use model::history::HistoryEvent;
@@ -18,6 +18,7 @@ use model::json::Text;
 use model::timestamp::Timestamp;
 use ports::Row;
 
+use crate::end::Ended;
 use crate::run::input_name;
 use crate::state::{DeliveryId, Holder, State, Step, Steps};
 use crate::world::{Inner, WorldError};
@@ -27,6 +28,8 @@ pub(crate) struct Held {
     pub arn: ExecutionArn,
     place: Place,
     pub meta: Arc<Meta>,
+    /// Record 0; none for an execution that is about to be created.
+    first: Option<First>,
     pub execution: Arc<Execution>,
     pub machine: Arc<Machine>,
     pub state: State,
@@ -48,7 +51,7 @@ pub(crate) enum Found {
     /// It goes on.
     Open(Box<Held>),
     /// It has ended.
-    Ended(Arc<Meta>, Ending),
+    Ended(Box<Ended>),
 }
 
 /// What the next record will hold.
@@ -96,6 +99,7 @@ impl Held {
             place: world.executions.place(&arn)?,
             arn,
             meta,
+            first: None,
             execution,
             machine,
             state: State::new(snapshot),
@@ -116,7 +120,8 @@ impl Held {
     pub async fn load(world: &Inner, arn: &ExecutionArn) -> Result<Option<Found>, WorldError> {
         let Some(loaded) = world.executions.load(arn).await? else { return Ok(None) };
         if let Some(ending) = loaded.ending {
-            return Ok(Some(Found::Ended(Arc::new(loaded.meta), ending)));
+            let (meta, first) = (Arc::new(loaded.meta), loaded.first);
+            return Ok(Some(Found::Ended(Box::new(Ended { meta, first, ending }))));
         }
         let machine = machine_of(world, arn, &loaded.meta).await?;
         let execution = Arc::new(loaded.meta.execution.clone());
@@ -125,6 +130,7 @@ impl Held {
             place: world.executions.place(arn)?,
             arn: arn.clone(),
             meta: Arc::new(loaded.meta.clone()),
+            first: None,
             execution,
             machine,
             state: State::new(snapshot),
@@ -153,8 +159,9 @@ impl Held {
     }
 
     async fn replay(&mut self, world: &Inner, loaded: Loaded) -> Result<(), WorldError> {
-        let Loaded { meta, seq, ending, records, parked } = loaded;
+        let Loaded { meta, first, seq, ending, records, parked } = loaded;
         self.seq = Some(seq);
+        self.first = Some(first);
         self.ending = ending;
         self.parked = parked;
         self.full = Full::default();
@@ -418,6 +425,7 @@ impl Held {
             }
         };
         self.seq = Some(seq);
+        self.first = appended.first.or_else(|| self.first.take());
         self.ending = ending;
         match state_bytes {
             Some(state_bytes) => self.full = Full { state_bytes, ..Full::default() },
@@ -440,6 +448,12 @@ impl Held {
             || state_bytes <= config.state_bytes_always
             || records_since >= config.stateless_records_max
             || bytes_since >= state_bytes
+    }
+
+    /// Publishes the end, and writes it into META.
+    pub async fn ended(&self, world: &Inner, ending: &Ending, again: bool) -> Result<(), WorldError> {
+        let Some(first) = self.first.clone() else { return Ok(()) };
+        world.ended(&Ended { meta: self.meta.clone(), first, ending: ending.clone() }, again).await
     }
 
     /// Removes the wake-ups of records that are not the newest any more. Only once whatever happens

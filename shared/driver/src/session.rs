@@ -102,7 +102,7 @@ async fn hold(
 ) -> Result<Left, WorldError> {
     let world = &*shared.world;
     world.executions.inline(&mut first.news).await?;
-    let found = match world.take_fresh(arn) {
+    let found = match world.take_handed(arn).await {
         Some(held) => Some(Found::Open(held)),
         None => Held::load(world, arn).await?,
     };
@@ -126,12 +126,12 @@ async fn hold(
     };
     let held = match found {
         Found::Open(held) => held,
-        Found::Ended(meta, ending) => {
+        Found::Ended(ended) => {
             match first.news {
                 News::Start(_) | News::Input(..) if !first.again => {
-                    world.ended_elsewhere(arn, &meta).await?;
+                    world.ended_elsewhere(arn, &ended.meta).await?;
                 }
-                _ => world.ended(arn, &meta, &ending, first.again).await?,
+                _ => world.ended(&ended, first.again).await?,
             }
             return Ok(Left::Done);
         }
@@ -212,7 +212,7 @@ impl Session<'_> {
         if let Some(ending) = self.held.ending.clone() {
             self.abort_all();
             if self.ended {
-                self.world().ended(&self.held.arn, &self.held.meta, &ending, self.again).await?;
+                self.held.ended(self.world(), &ending, self.again).await?;
             } else {
                 self.world().ended_elsewhere(&self.held.arn, &self.held.meta).await?;
             }
@@ -530,7 +530,7 @@ async fn bury(world: &Inner, arn: &ExecutionArn, reason: &str) -> Result<(), Wor
     loop {
         let mut held = match Held::load(world, arn).await {
             Ok(Some(Found::Open(held))) => held,
-            Ok(Some(Found::Ended(meta, ending))) => return world.ended(arn, &meta, &ending, false).await,
+            Ok(Some(Found::Ended(ended))) => return world.ended(&ended, false).await,
             Ok(None) => return Ok(()),
             Err(
                 WorldError::Machine(_)

@@ -1,7 +1,8 @@
 //! What both sides of the driver share: the door that inputs come through, and the sessions.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,6 +13,7 @@ use model::arn::ExecutionArn;
 use model::limits::Limits;
 use model::timestamp::Timestamp;
 use ports::{Bus, Clock, Queue, QueueError};
+use tokio::sync::oneshot;
 
 use crate::config::Config;
 use crate::held::Held;
@@ -19,8 +21,8 @@ use crate::machines::{MachineError, Machines};
 use crate::message::Message;
 use crate::seeds::Seeds;
 
-/// Executions that are kept for a driver of this process.
-const FRESH_MAX: usize = 1_024;
+/// Executions on their way from doors to the driver of this process.
+const HANDED_MAX: usize = 4_096;
 
 /// What executions are driven with. Cheap to clone.
 #[derive(Clone)]
@@ -35,9 +37,11 @@ pub(crate) struct Inner {
     pub limits: Limits,
     pub config: Config,
     random: Mutex<Random>,
-    /// Executions that were created here and that a driver of this process is about to load: it
-    /// may go on from these. One that is out of date loses its first race, and is loaded then.
-    fresh: Mutex<BTreeMap<ExecutionArn, Box<Held>>>,
+    /// Executions that doors of this process create, and that its driver goes on with instead of
+    /// loading them. One that is out of date loses its first race, and is loaded then.
+    handed: Mutex<BTreeMap<ExecutionArn, oneshot::Receiver<Box<Held>>>>,
+    /// A driver of this process takes what is handed to it.
+    drives: AtomicBool,
 }
 
 /// Random numbers, some of them fetched ahead.
@@ -131,7 +135,8 @@ impl World {
             machines: parts.machines,
             limits: parts.limits,
             config: parts.config,
-            fresh: Mutex::default(),
+            handed: Mutex::default(),
+            drives: AtomicBool::new(false),
             random: Mutex::new(Random { seeds: parts.seeds, ahead: Vec::new() }),
         }))
     }
@@ -164,17 +169,35 @@ impl Inner {
         }
     }
 
-    pub fn keep_fresh(&self, held: Held) {
-        let mut fresh = self.fresh.lock().unwrap_or_else(PoisonError::into_inner);
-        if fresh.len() >= FRESH_MAX {
-            // Nobody here drives them, or not fast enough: they are loaded, as they would be elsewhere.
-            fresh.clear();
-        }
-        fresh.insert(held.arn.clone(), Box::new(held));
+    /// From now on what doors create is handed to a driver of this process.
+    pub fn drives(&self) {
+        self.drives.store(true, Ordering::Relaxed);
     }
 
-    pub fn take_fresh(&self, arn: &ExecutionArn) -> Option<Box<Held>> {
-        self.fresh.lock().unwrap_or_else(PoisonError::into_inner).remove(arn)
+    /// Announces that `arn` is about to be created, before the message that says so is sent: the
+    /// driver waits for it then. Dropped without an execution, it makes the driver load.
+    pub fn hand(&self, arn: &ExecutionArn) -> Option<oneshot::Sender<Box<Held>>> {
+        if !self.drives.load(Ordering::Relaxed) {
+            return None;
+        }
+        let (sender, receiver) = oneshot::channel();
+        let mut handed = self.handed();
+        if handed.len() >= HANDED_MAX {
+            // The driver is not fast enough: they are loaded, as they would be elsewhere.
+            handed.clear();
+        }
+        handed.insert(arn.clone(), receiver);
+        Some(sender)
+    }
+
+    /// What a door of this process has handed over, or is about to.
+    pub async fn take_handed(&self, arn: &ExecutionArn) -> Option<Box<Held>> {
+        let receiver = self.handed().remove(arn)?;
+        receiver.await.ok()
+    }
+
+    fn handed(&self) -> MutexGuard<'_, BTreeMap<ExecutionArn, oneshot::Receiver<Box<Held>>>> {
+        self.handed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn now(&self) -> Timestamp {

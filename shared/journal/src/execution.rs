@@ -25,7 +25,7 @@ pub use history::{HistoryPage, HistoryQuery};
 pub use key::Place;
 pub use list::{ListPage, ListPosition, ListQuery, Listing};
 pub use load::Loaded;
-pub use meta::{Description, Meta};
+pub use meta::{Description, First, Meta};
 pub use record::{Ending, Owner, Record, Writer};
 pub use wake::{Due, DueKind, DuePage};
 

@@ -8,7 +8,7 @@ use model::json::Text;
 use model::timestamp::Timestamp;
 use ports::{Condition, Row, TableError};
 
-use super::meta::{self, Meta};
+use super::meta::{self, First, Meta};
 use super::record::{Ending, HistoryPayloads, Record, Writer};
 use super::{Executions, Place, code, key};
 use crate::payload::{self, Known};
@@ -37,6 +37,8 @@ pub enum AppendError {
 pub struct Appended {
     /// Its row when it has an entry among the wake-ups, for [`Executions::unpark`].
     pub parked: Option<Row>,
+    /// Record 0, when it is that, for [`Executions::close`].
+    pub first: Option<First>,
 }
 
 impl Executions {
@@ -62,7 +64,10 @@ impl Executions {
             None => wake_at.map(|at| key::due(config, "wake", partition, at)),
         };
         let row = meta::row(config, partition, &meta, &body, 0, due);
-        self.put_record(row, &record, &blobs, wake_at.is_some() && meta.ending.is_none()).await
+        let parks = wake_at.is_some() && meta.ending.is_none();
+        let parked = self.put_record(row, &record, &blobs, parks).await?;
+        let first = First { place: place.clone(), meta, record: body, revision: 0 };
+        Ok(Appended { parked, first: Some(first) })
     }
 
     /// Appends a record behind the newest one. Its history is stored with it; `blobs` are what
@@ -79,7 +84,8 @@ impl Executions {
         let body = self.body(place, &mut record, &mut blobs, known);
         let mut row = Row::new(key::record(partition, record.seq), 0, body);
         row.indexes = wake_at.map(|at| key::due(config, "wake", partition, at)).into_iter().collect();
-        self.put_record(row, &record, &blobs, wake_at.is_some()).await
+        let parked = self.put_record(row, &record, &blobs, wake_at.is_some()).await?;
+        Ok(Appended { parked, first: None })
     }
 
     async fn put_record(
@@ -88,13 +94,13 @@ impl Executions {
         record: &Record,
         blobs: &[(Text, Bytes)],
         parked: bool,
-    ) -> Result<Appended, AppendError> {
+    ) -> Result<Option<Row>, AppendError> {
         payload::write(&self.store, blobs).await?;
         let mut attempts = 0;
         loop {
             attempts += 1;
             let unknown = match self.store.table.put(row.clone(), Condition::Absent).await {
-                Ok(()) => return Ok(Appended { parked: parked.then_some(row) }),
+                Ok(()) => return Ok(parked.then_some(row)),
                 Err(TableError::Conflict) => None,
                 Err(error @ TableError::Unknown(_)) => Some(error),
                 Err(error) => return Err(StoreError::from(error).into()),
@@ -103,7 +109,7 @@ impl Executions {
             // did not.
             match self.store.table.get(&row.key).await.map_err(StoreError::from)? {
                 Some(found) if self.writer_of(&found).await? == record.writer => {
-                    return Ok(Appended { parked: parked.then_some(found) });
+                    return Ok(parked.then_some(found));
                 }
                 Some(_) => return Err(AppendError::Conflict { seq: record.seq }),
                 None => match unknown {
@@ -189,41 +195,33 @@ impl Executions {
     }
 
     /// Writes into META how the execution ended, unless it stands there already; says whether it
-    /// was written, or may have been.
-    pub async fn close(&self, execution: &ExecutionArn, ending: &Ending) -> Result<bool, StoreError> {
-        let Place { partition, scope } = self.place(execution)?;
+    /// was written, or may have been. `first` as it was created or loaded.
+    pub async fn close(&self, first: &First, ending: &Ending) -> Result<bool, StoreError> {
         let config = &self.store.config;
+        let Place { partition, scope } = &first.place;
+        let mut first = first.clone();
         let mut tried = false;
         loop {
-            let Some(row) = self.store.table.get(&key::record(&partition, 0)).await? else {
-                return Err(StoreError::Damaged(format!("the first record of {execution} is missing")));
-            };
-            let (mut meta, record) = meta::split_row(&row.body)?;
+            let First { meta, record, revision, .. } = &first;
             if meta.ending.is_some() {
                 return Ok(tried);
             }
-            let mut written =
-                Meta { ending: Some(ending.clone()), input: model::json::Value::Null, ..meta.clone() };
             // The input is as it is stored; only the output has yet to be.
-            let outlined = payload::outline(
-                &mut written,
-                &scope,
-                config.payload_bytes_inline_max,
-                &mut Known::default(),
-            );
-            std::mem::swap(&mut written.input, &mut meta.input);
+            let mut closed = ending.clone();
+            let known = &mut Known::default();
+            let outlined = payload::outline(&mut closed, scope, config.payload_bytes_inline_max, known);
             payload::write(&self.store, &outlined.blobs).await?;
-            let gone = self.gone_at(&partition, ending);
-            let row =
-                meta::row(config, &partition, &written, &record, row.revision.wrapping_add(1), Some(gone));
-            let before = row.revision.wrapping_sub(1);
-            match self.store.table.put(row, Condition::Revision(before)).await {
+            let closed = Meta { ending: Some(closed), ..meta.clone() };
+            let gone = self.gone_at(partition, ending);
+            let row = meta::row(config, partition, &closed, record, revision.wrapping_add(1), Some(gone));
+            match self.store.table.put(row, Condition::Revision(*revision)).await {
                 Ok(()) => return Ok(true),
                 // Read again: either way the row says what happened.
                 Err(TableError::Conflict) => {}
                 Err(TableError::Unknown(_)) => tried = true,
                 Err(error) => return Err(error.into()),
             }
+            first = self.first(&first.place).await?;
         }
     }
 

@@ -6,9 +6,9 @@ use model::json::Text;
 use ports::{Order, Query, Row};
 
 use super::code::{self, Segments};
-use super::meta::{self, Meta};
+use super::meta::{First, Meta};
 use super::record::{Ending, Head, Record};
-use super::{Executions, key};
+use super::{Executions, Place, key};
 use crate::payload;
 use crate::store::StoreError;
 
@@ -17,6 +17,8 @@ use crate::store::StoreError;
 pub struct Loaded {
     /// Who it is.
     pub meta: Meta,
+    /// Record 0, for [`Executions::close`].
+    pub first: First,
     /// The newest record.
     pub seq: u64,
     /// How it ended, if it has.
@@ -40,14 +42,15 @@ impl Executions {
         let parked = parked.then(|| newest.clone());
         let mut rows = vec![newest];
         let mut records = Vec::new();
+        let place = Place::of(partition);
+        let partition = &place.partition;
         let mut first = None;
         loop {
             for row in rows {
                 let record = match key::seq(&row.key) {
                     Some(0) => {
-                        let (found, record) = meta::split_row(&row.body)?;
-                        first = Some(found);
-                        self.record_of(&record).await?
+                        let found = first.insert(First::of(place.clone(), &row)?);
+                        self.record_of(&found.record).await?
                     }
                     _ => self.record_of(&row.body).await?,
                 };
@@ -57,19 +60,20 @@ impl Executions {
                     records.reverse();
                     let (seq, mut ending) =
                         records.last().map_or((0, None), |last| (last.seq, last.ending()));
-                    let mut meta = match first {
-                        Some(meta) => meta,
-                        None => self.meta(&partition).await?,
+                    let first = match first {
+                        Some(first) => first,
+                        None => self.first(&place).await?,
                     };
+                    let mut meta = first.meta.clone();
                     payload::inline(&self.store, &mut meta).await?;
                     if let Some(ending) = &mut ending {
                         payload::inline(&self.store, ending).await?;
                     }
-                    return Ok(Some(Loaded { meta, seq, ending, records, parked }));
+                    return Ok(Some(Loaded { meta, first, seq, ending, records, parked }));
                 }
             }
             let last = records.last().map(|record: &Record| record.seq);
-            rows = self.rows(&partition, last, BACKWARDS).await?;
+            rows = self.rows(partition, last, BACKWARDS).await?;
             if rows.is_empty() {
                 return Err(StoreError::Damaged(format!("{execution} has no record with a state")));
             }
@@ -100,13 +104,6 @@ impl Executions {
             limit,
         };
         Ok(self.store.table.query(&query).await?.rows)
-    }
-
-    async fn meta(&self, partition: &Text) -> Result<Meta, StoreError> {
-        match self.store.table.get(&key::record(partition, 0)).await? {
-            Some(row) => Ok(meta::split_row(&row.body)?.0),
-            None => Err(StoreError::Damaged(format!("the first record of {partition} is missing"))),
-        }
     }
 
     /// A record from its row, or from the blob that the row refers to.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::code::{self, take};
 use super::list::Summary;
 use super::record::Ending;
-use super::{Executions, key};
+use super::{Executions, Place, key};
 use crate::payload::{self, Payloads};
 use crate::store::{FORMAT, StoreError};
 
@@ -55,6 +55,22 @@ impl Meta {
     }
 }
 
+/// Record 0 as it is stored: META, its large payloads outlined, and the first step.
+#[derive(Clone, Debug)]
+pub struct First {
+    pub(super) place: Place,
+    pub(super) meta: Meta,
+    pub(super) record: Bytes,
+    pub(super) revision: u64,
+}
+
+impl First {
+    pub(super) fn of(place: Place, row: &Row) -> Result<First, StoreError> {
+        let (meta, record) = split_row(&row.body)?;
+        Ok(First { place, meta, record, revision: row.revision })
+    }
+}
+
 impl Payloads for Meta {
     fn visit(&mut self, visitor: &mut dyn FnMut(&mut Value)) {
         visitor(&mut self.input);
@@ -92,6 +108,15 @@ pub struct Description {
 }
 
 impl Executions {
+    /// Record 0; an error when it is missing.
+    pub(super) async fn first(&self, place: &Place) -> Result<First, StoreError> {
+        let partition = &place.partition;
+        match self.store.table.get(&key::record(partition, 0)).await? {
+            Some(row) => First::of(place.clone(), &row),
+            None => Err(StoreError::Damaged(format!("the first record of {partition} is missing"))),
+        }
+    }
+
     /// Everything about an execution but its history. What META does not know yet is taken from
     /// the newest record.
     pub async fn describe(&self, arn: &model::arn::ExecutionArn) -> Result<Option<Description>, StoreError> {

@@ -261,9 +261,10 @@ async fn meta_learns_of_the_end_once_and_is_right_before() {
     fixture.append("x", ended(1, 2, large())).await.unwrap();
     let before = fixture.executions.describe(&fixture.arn("x")).await.unwrap().unwrap();
     assert_eq!((before.status, before.last_event_id), (ExecutionStatus::Succeeded, 3));
-    let ending = fixture.executions.load(&fixture.arn("x")).await.unwrap().unwrap().ending.unwrap();
-    assert!(fixture.executions.close(&fixture.arn("x"), &ending).await.unwrap());
-    assert!(!fixture.executions.close(&fixture.arn("x"), &ending).await.unwrap());
+    let loaded = fixture.executions.load(&fixture.arn("x")).await.unwrap().unwrap();
+    let ending = loaded.ending.unwrap();
+    assert!(fixture.executions.close(&loaded.first, &ending).await.unwrap());
+    assert!(!fixture.executions.close(&loaded.first, &ending).await.unwrap(), "read again");
     let after = fixture.executions.describe(&fixture.arn("x")).await.unwrap().unwrap();
     assert_eq!(after.output, Some(large()));
     assert_eq!(after.stopped_at, before.stopped_at);
@@ -280,7 +281,7 @@ async fn lists_are_newest_first_over_all_shards_and_statuses() {
             if number % 2 == 0 {
                 fixture.append(&name, ended(1, 2, Value::Null)).await.unwrap();
                 let loaded = fixture.executions.load(&fixture.arn(&name)).await.unwrap().unwrap();
-                fixture.executions.close(&fixture.arn(&name), &loaded.ending.unwrap()).await.unwrap();
+                fixture.executions.close(&loaded.first, &loaded.ending.unwrap()).await.unwrap();
             }
         }
         for (status, step) in
@@ -361,8 +362,9 @@ async fn records_go_after_their_retention_and_names_after_theirs() {
         let arn = fixture.arn("x");
         assert!(!fixture.executions.give_up(&arn, Timestamp::MAX).await.unwrap(), "it runs");
         fixture.append("x", ended(2, 5, Value::Null)).await.unwrap();
-        let ending = fixture.executions.load(&arn).await.unwrap().unwrap().ending.unwrap();
-        fixture.executions.close(&arn, &ending).await.unwrap();
+        let loaded = fixture.executions.load(&arn).await.unwrap().unwrap();
+        let ending = loaded.ending.unwrap();
+        fixture.executions.close(&loaded.first, &ending).await.unwrap();
         assert!(!fixture.executions.give_up(&arn, ending.at).await.unwrap(), "too early");
         let due =
             fixture.executions.due(DueKind::Gone, 0, ending.at.plus_millis(1_000), None, 9).await.unwrap();
