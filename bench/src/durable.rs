@@ -208,7 +208,7 @@ pub fn input() -> Value {
 pub async fn closed_loop(running: Arc<Running>, in_flight: usize, time: Duration) -> Result<f64, String> {
     let input = input();
     let begin = Instant::now();
-    let starters = 32.min(in_flight);
+    let starters = 256.min(in_flight);
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..starters {
         let (running, input) = (running.clone(), input.clone());

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bench::durable::{self, Backend, Running};
@@ -37,6 +38,7 @@ fn main() -> Result<(), String> {
         let per_second =
             durable::closed_loop(running.clone(), in_flight, Duration::from_secs(seconds)).await?;
         println!("{per_second:.0} executions per second, {in_flight} in flight");
+        println!("{} in all", running.ends.count.load(Ordering::Relaxed));
         if let Some(store) = store {
             println!("{:?}", store.stats());
         }

@@ -10,7 +10,7 @@ use asl::state::{Resource, StateKind};
 use engine::{Call, EffectId, Env, Execution, Input, Snapshot, Verdict};
 use journal::StoreError;
 use journal::execution::{AppendError, Ending, First, Loaded, Meta, Owner, Place, Record, Writer};
-use journal::payload::{self, Known};
+use journal::payload::{self, Known, Pool};
 use model::arn::{ActivityArn, ExecutionArn};
 use model::history::HistoryEvent;
 use model::json::Text;
@@ -182,6 +182,7 @@ impl Held {
                         .map_err(|error| {
                             StoreError::Damaged(format!("record {} of {}: {error}", record.seq, self.arn))
                         })?;
+                    record.pool.fill(&mut state)?;
                     world.executions.inline(&mut state).await?;
                     self.state = state;
                     self.full = Full { state_bytes: bytes.len(), ..Full::default() };
@@ -190,6 +191,7 @@ impl Held {
                     let mut steps: Steps = Steps::decode(&record.steps).map_err(|error| {
                         StoreError::Damaged(format!("record {} of {}: {error}", record.seq, self.arn))
                     })?;
+                    record.pool.fill(&mut steps)?;
                     world.executions.inline(&mut steps).await?;
                     self.repeat(world, record, steps)?;
                     self.full.records_since += 1;
@@ -377,18 +379,18 @@ impl Held {
         self.draft.writer = Some((writer, at));
         let scope = self.place.scope();
         let config = world.executions.store().config();
-        let mut blobs = Vec::new();
+        let (mut blobs, mut pool) = (Vec::new(), Pool::default());
+        let inline_max = config.payload_bytes_inline_max;
         let (steps, state) = if self.wants_state(config) {
             let outlined =
-                payload::outline(&mut self.state, scope, config.payload_bytes_inline_max, &mut self.known);
+                payload::outline(&mut self.state, scope, inline_max, &mut self.known, Some(&mut pool));
             let bytes = self.state.encode();
             blobs.extend(outlined.blobs.iter().cloned());
             payload::restore(&mut self.state, outlined);
             (bytes::Bytes::new(), Some(bytes))
         } else {
             let mut steps = self.draft.steps.clone();
-            let outlined =
-                payload::outline(&mut steps, scope, config.payload_bytes_inline_max, &mut self.known);
+            let outlined = payload::outline(&mut steps, scope, inline_max, &mut self.known, Some(&mut pool));
             blobs.extend(outlined.blobs);
             (steps.encode(), None)
         };
@@ -401,6 +403,7 @@ impl Held {
             at,
             last_event_id: self.state.snapshot.last_event_id(),
             history: self.draft.history.clone(),
+            pool,
             steps,
             state,
         };

@@ -47,7 +47,8 @@ impl Message {
     }
 
     pub fn encode(&self) -> Bytes {
-        let mut out = vec![FORMAT];
+        let mut out = Vec::with_capacity(1_024);
+        out.push(FORMAT);
         rmp_serde::encode::write(&mut out, self).expect("a message is what MessagePack can write");
         out.into()
     }

@@ -143,11 +143,11 @@ impl State {
 
     /// The stored form: the length of the snapshot, the snapshot, calls and deliveries.
     pub fn encode(&self) -> Bytes {
-        let snapshot = self.snapshot.encode();
-        let mut out = Vec::with_capacity(snapshot.len() + 64);
-        let length = u32::try_from(snapshot.len()).expect("payloads of this size are blobs");
-        out.extend_from_slice(&length.to_le_bytes());
-        out.extend_from_slice(&snapshot);
+        let mut out = Vec::with_capacity(1_024);
+        out.extend_from_slice(&[0; 4]);
+        self.snapshot.encode_to(&mut out);
+        let length = u32::try_from(out.len() - 4).expect("payloads of this size are blobs");
+        out[..4].copy_from_slice(&length.to_le_bytes());
         rmp_serde::encode::write(&mut out, &(&self.open, &self.recent))
             .expect("calls and deliveries are what MessagePack can write");
         out.into()

@@ -149,9 +149,15 @@ impl Snapshot {
     /// The stored form: a version byte, then MessagePack without the names of members. Who the
     /// execution is and its input are not part of it.
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = vec![SNAPSHOT_VERSION];
-        rmp_serde::encode::write(&mut out, self).expect("a snapshot holds only what MessagePack can write");
+        let mut out = Vec::with_capacity(512);
+        self.encode_to(&mut out);
         out
+    }
+
+    /// Appends the stored form to `out`.
+    pub fn encode_to(&self, out: &mut Vec<u8>) {
+        out.push(SNAPSHOT_VERSION);
+        rmp_serde::encode::write(out, self).expect("a snapshot holds only what MessagePack can write");
     }
 
     /// Reads the stored form of the snapshot of `execution`, which was started with `input`. What

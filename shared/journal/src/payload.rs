@@ -1,16 +1,16 @@
-//! Large payloads: stored once as a blob named by its content, and referred to by records.
+//! Payloads stored once: the large ones as blobs named by their content, the others in the
+//! [`Pool`] of their record, since one and the same goes through events, states and calls.
 //!
-//! In a record a payload that has gone to the blobs is replaced by a marker, a string that begins
-//! with a control character; a payload that is such a string itself is escaped. Both happen in
-//! place: [`outline`] gives back what it replaced, so that a live snapshot can be restored without
-//! a copy.
+//! What holds a payload has a marker in its place, a string that begins with a control character;
+//! a payload that is such a string itself is escaped. Both happen in place: [`outline`] gives back
+//! what it replaced, so that a live snapshot can be restored without a copy.
 
 use std::collections::BTreeSet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use model::json::{Text, Value};
+use model::json::{Text, Value, format_text};
 use sha2::{Digest as _, Sha256};
 
 use crate::store::{Store, StoreError};
@@ -22,6 +22,61 @@ const ESCAPE: char = '\u{10}';
 pub trait Payloads {
     /// Visits every payload. The visitor may replace it.
     fn visit(&mut self, visitor: &mut dyn FnMut(&mut Value));
+}
+
+/// Payloads that a record holds once.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Pool(Vec<Value>);
+
+/// A payload with a shorter JSON text stays where it is, in bytes: a marker takes as much.
+const POOLED_BYTES_MIN: usize = 24;
+/// A payload is looked for among so many that came last.
+const POOL_WINDOW: usize = 64;
+
+impl Pool {
+    /// The marker of a payload that is in the pool from now on; none for one that is too short.
+    fn take(&mut self, payload: &Value) -> Option<Value> {
+        if payload.json_len() < POOLED_BYTES_MIN {
+            return None;
+        }
+        let from = self.0.len().saturating_sub(POOL_WINDOW);
+        let place = self.0[from..].iter().position(|pooled| same(pooled, payload)).map(|at| from + at);
+        let place = place.unwrap_or_else(|| {
+            self.0.push(payload.clone());
+            self.0.len() - 1
+        });
+        Some(Value::from(format_text!("{ESCAPE}={place}")))
+    }
+
+    /// Puts the payloads of the pool where [`outline`] found them. Those that have gone to the
+    /// blobs are left to [`inline`].
+    ///
+    /// # Errors
+    /// When a marker names a payload that is not there.
+    pub fn fill(&self, holder: &mut dyn Payloads) -> Result<(), StoreError> {
+        let mut missing = None;
+        holder.visit(&mut |payload| {
+            if let Some(Stored::Pooled(place)) = stored(payload) {
+                match place.parse().ok().and_then(|place: usize| self.0.get(place)) {
+                    Some(pooled) => *payload = pooled.clone(),
+                    None => missing = Some(place.to_owned()),
+                }
+            }
+        });
+        match missing {
+            None => Ok(()),
+            Some(place) => Err(StoreError::Damaged(format!("a record has no payload {place}"))),
+        }
+    }
+
+    /// The stored form.
+    pub(crate) fn values(&self) -> &[Value] {
+        &self.0
+    }
+
+    pub(crate) fn of(values: Vec<Value>) -> Pool {
+        Pool(values)
+    }
 }
 
 /// The blobs of one execution that are known to be stored.
@@ -44,9 +99,15 @@ pub struct Outlined {
     replaced: Vec<Option<Value>>,
 }
 
-/// Replaces the payloads above `inline_max` bytes of JSON by markers. `scope` begins the keys of
-/// the blobs, and ends with `/`.
-pub fn outline(holder: &mut dyn Payloads, scope: &str, inline_max: usize, known: &mut Known) -> Outlined {
+/// Replaces the payloads above `inline_max` bytes of JSON by markers, and all but the shortest
+/// where there is a pool. `scope` begins the keys of the blobs, and ends with `/`.
+pub fn outline(
+    holder: &mut dyn Payloads,
+    scope: &str,
+    inline_max: usize,
+    known: &mut Known,
+    mut pool: Option<&mut Pool>,
+) -> Outlined {
     let mut outlined = Outlined::default();
     let mut any = false;
     holder.visit(&mut |payload| {
@@ -59,9 +120,11 @@ pub fn outline(holder: &mut dyn Payloads, scope: &str, inline_max: usize, known:
                 if let Some(bytes) = bytes {
                     outlined.blobs.push((key.clone(), bytes));
                 }
-                Some(Value::from(Text::from(format!("{ESCAPE}blob:{key}"))))
+                let marker = Value::from(Text::from(format!("{ESCAPE}blob:{key}")));
+                // It is long itself.
+                Some(pool.as_mut().and_then(|pool| pool.take(&marker)).unwrap_or(marker))
             }
-            _ => None,
+            _ => pool.as_mut().and_then(|pool| pool.take(payload)),
         };
         any |= replacement.is_some();
         outlined.replaced.push(replacement.map(|replacement| std::mem::replace(payload, replacement)));
@@ -104,7 +167,7 @@ pub async fn inline(store: &Store, holder: &mut (dyn Payloads + Send)) -> Result
                 payloads.iter().find(|(name, _)| name == key).map(|(_, payload)| payload.clone())
             }
             Some(Stored::Escaped(text)) => Some(Value::from(Text::from(text))),
-            None => None,
+            Some(Stored::Pooled(_)) | None => None,
         };
         if let Some(replacement) = replacement {
             *payload = replacement;
@@ -120,7 +183,7 @@ pub fn drop_outlined(holder: &mut dyn Payloads) {
         let replacement = match stored(payload) {
             Some(Stored::Blob(_)) => Some(Value::Null),
             Some(Stored::Escaped(text)) => Some(Value::from(Text::from(text))),
-            None => None,
+            Some(Stored::Pooled(_)) | None => None,
         };
         if let Some(replacement) = replacement {
             *payload = replacement;
@@ -138,14 +201,20 @@ pub async fn write(store: &Store, blobs: &[(Text, Bytes)]) -> Result<(), StoreEr
 
 enum Stored<'a> {
     Blob(&'a str),
+    Pooled(&'a str),
     Escaped(&'a str),
 }
 
 fn stored(payload: &Value) -> Option<Stored<'_>> {
     let rest = payload.as_str()?.strip_prefix(ESCAPE)?;
-    Some(match rest.strip_prefix("blob:") {
-        Some(key) if !rest.starts_with(ESCAPE) => Stored::Blob(key),
-        _ => Stored::Escaped(rest),
+    Some(if rest.starts_with(ESCAPE) {
+        Stored::Escaped(rest)
+    } else if let Some(place) = rest.strip_prefix('=') {
+        Stored::Pooled(place)
+    } else if let Some(key) = rest.strip_prefix("blob:") {
+        Stored::Blob(key)
+    } else {
+        Stored::Escaped(rest)
     })
 }
 
@@ -180,12 +249,13 @@ impl Known {
     }
 }
 
-/// Whether two values share their container. Equal ones that do not are hashed again, which costs
-/// time only.
+/// Whether two values are one string, or share their container. Equal ones that do not are hashed
+/// or stored again, which costs time and room only.
 fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Array(a), Value::Array(b)) => a.ptr_eq(b),
         (Value::Object(a), Value::Object(b)) => a.ptr_eq(b),
+        (Value::String(a), Value::String(b)) => a == b,
         _ => false,
     }
 }
@@ -198,9 +268,14 @@ impl crate::execution::Executions {
         execution: &model::arn::ExecutionArn,
         holder: &mut (dyn Payloads + Send),
     ) -> Result<(), StoreError> {
-        let place = self.place(execution)?;
         let inline_max = self.store().config().payload_bytes_inline_max;
-        let outlined = outline(holder, place.scope(), inline_max, &mut Known::default());
+        let mut any = false;
+        holder.visit(&mut |payload| any |= payload.json_len() > inline_max || stored(payload).is_some());
+        if !any {
+            return Ok(());
+        }
+        let place = self.place(execution)?;
+        let outlined = outline(holder, place.scope(), inline_max, &mut Known::default(), None);
         write(self.store(), &outlined.blobs).await
     }
 

@@ -16,5 +16,7 @@ pub use parse::{
     DEPTH_MAX, Location, ParseError, Span, Spanned, SpannedKind, SpannedMember, parse, parse_spanned,
 };
 pub use smol_str::SmolStr as Text;
+/// `format!` into a [`Text`], without an allocation for short ones.
+pub use smol_str::format_smolstr as format_text;
 pub use value::{Array, Map, Object, Value};
 pub use write::{write_string, write_value};

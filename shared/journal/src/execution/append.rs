@@ -11,7 +11,7 @@ use ports::{Condition, Row, TableError};
 use super::meta::{self, First, Meta};
 use super::record::{Ending, HistoryPayloads, Record, Writer};
 use super::{Executions, Place, code, key};
-use crate::payload::{self, Known};
+use crate::payload::{self, Known, Pool};
 use crate::store::StoreError;
 
 /// How often a put whose outcome is unknown, and that is not there, is tried again at once.
@@ -56,7 +56,8 @@ impl Executions {
         let partition = &place.partition;
         let mut meta = meta.clone();
         let config = &self.store.config;
-        let outlined = payload::outline(&mut meta, &place.scope, config.payload_bytes_inline_max, known);
+        let outlined =
+            payload::outline(&mut meta, &place.scope, config.payload_bytes_inline_max, known, None);
         blobs.extend(outlined.blobs);
         let body = self.body(place, &mut record, &mut blobs, known);
         let due = match &meta.ending {
@@ -145,7 +146,8 @@ impl Executions {
         let config = &self.store.config;
         let scope = &place.scope;
         let mut payloads = HistoryPayloads(&mut record.history);
-        let outlined = payload::outline(&mut payloads, scope, config.payload_bytes_inline_max, known);
+        let (inline_max, pool) = (config.payload_bytes_inline_max, Some(&mut record.pool));
+        let outlined = payload::outline(&mut payloads, scope, inline_max, known, pool);
         blobs.extend(outlined.blobs);
         let body = record.encode(config.compress_bytes_min);
         if body.len() <= config.record_bytes_inline_max {
@@ -187,6 +189,7 @@ impl Executions {
             at: now,
             last_event_id,
             history: vec![event],
+            pool: Pool::default(),
             steps: Bytes::new(),
             state: None,
         };
@@ -209,7 +212,7 @@ impl Executions {
             // The input is as it is stored; only the output has yet to be.
             let mut closed = ending.clone();
             let known = &mut Known::default();
-            let outlined = payload::outline(&mut closed, scope, config.payload_bytes_inline_max, known);
+            let outlined = payload::outline(&mut closed, scope, config.payload_bytes_inline_max, known, None);
             payload::write(&self.store, &outlined.blobs).await?;
             let closed = Meta { ending: Some(closed), ..meta.clone() };
             let gone = self.gone_at(partition, ending);

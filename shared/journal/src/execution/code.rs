@@ -2,13 +2,14 @@
 //!
 //! ```text
 //! format | flags | body                              flags: 1 compressed, 2 in the blobs
-//! body = len head | head | len history | history | len steps | steps | state
+//! body = len head | head | len pool | pool | len history | history | len steps | steps | state
 //! ```
 //!
-//! Lengths are four bytes, little-endian. Head and history are MessagePack, structs as arrays.
+//! Lengths are four bytes, little-endian. Head, pool and history are MessagePack, structs as arrays.
 
 use bytes::Bytes;
 use model::history::HistoryEvent;
+use model::json::Value;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -23,6 +24,7 @@ const LEVEL: i32 = 1;
 
 pub(super) fn encode<H: Serialize>(
     head: &H,
+    pool: &[Value],
     history: &[HistoryEvent],
     steps: &[u8],
     state: &[u8],
@@ -31,6 +33,7 @@ pub(super) fn encode<H: Serialize>(
     let mut out = Vec::with_capacity(1_024 + steps.len() + state.len());
     out.extend_from_slice(&[FORMAT, 0]);
     segment(&mut out, |out| rmp_serde::encode::write(out, head));
+    segment(&mut out, |out| rmp_serde::encode::write(out, pool));
     segment(&mut out, |out| rmp_serde::encode::write(out, history));
     segment(&mut out, |out| {
         out.extend_from_slice(steps);
@@ -66,7 +69,9 @@ fn segment(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>) -> Result<(), rmp
 
 /// MessagePack with structs as arrays.
 pub(super) fn pack<T: Serialize>(value: &T) -> Vec<u8> {
-    rmp_serde::to_vec(value).expect("what is stored holds only what MessagePack can write")
+    let mut out = Vec::with_capacity(512);
+    rmp_serde::encode::write(&mut out, value).expect("what is stored holds only what MessagePack can write");
+    out
 }
 
 /// The opposite of [`pack`].
@@ -97,6 +102,7 @@ pub(super) fn referred(bytes: &[u8]) -> Result<Option<&str>, StoreError> {
 pub(super) struct Segments {
     body: Bytes,
     head: (usize, usize),
+    pool: (usize, usize),
     history: (usize, usize),
     steps: (usize, usize),
 }
@@ -131,12 +137,16 @@ impl Segments {
             at = place.1;
             Ok::<_, StoreError>(place)
         };
-        let (head, history, steps) = (next()?, next()?, next()?);
-        Ok(Segments { body, head, history, steps })
+        let (head, pool, history, steps) = (next()?, next()?, next()?, next()?);
+        Ok(Segments { body, head, pool, history, steps })
     }
 
     pub fn head<H: DeserializeOwned>(&self) -> Result<H, StoreError> {
         unpack(&self.body[self.head.0..self.head.1])
+    }
+
+    pub fn pool(&self) -> Result<Vec<Value>, StoreError> {
+        unpack(&self.body[self.pool.0..self.pool.1])
     }
 
     pub fn history(&self) -> Result<Vec<HistoryEvent>, StoreError> {

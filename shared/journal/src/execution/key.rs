@@ -11,7 +11,7 @@
 //! `Second` holds what is to happen by itself: `wake/<shard>` and `gone/<shard>`, sorted by time.
 
 use model::arn::{Arn, ExecutionArn, Home, Resource, StateMachineArn};
-use model::json::Text;
+use model::json::{Text, format_text};
 use model::status::ExecutionStatus;
 use model::timestamp::Timestamp;
 use ports::{Index, IndexKey, Key};
@@ -37,7 +37,7 @@ pub struct Place {
 
 impl Place {
     pub(super) fn of(partition: Text) -> Place {
-        Place { scope: blob_scope(&partition).into(), partition }
+        Place { scope: blob_scope(&partition), partition }
     }
 
     /// What the keys of its blobs begin with.
@@ -53,11 +53,13 @@ pub(super) fn partition(home: &Home, arn: &ExecutionArn) -> Option<Text> {
         return None;
     }
     let name = match resource {
-        Resource::Execution { state_machine, name } => format!("x/{state_machine}:{name}"),
-        Resource::MapExecution { state_machine, label, name } => format!("x/{state_machine}/{label}:{name}"),
+        Resource::Execution { state_machine, name } => format_text!("x/{state_machine}:{name}"),
+        Resource::MapExecution { state_machine, label, name } => {
+            format_text!("x/{state_machine}/{label}:{name}")
+        }
         _ => return None,
     };
-    Some(name.into())
+    Some(name)
 }
 
 /// The execution that a partition belongs to.
@@ -68,12 +70,12 @@ pub(super) fn execution(home: &Home, partition: &str) -> Option<ExecutionArn> {
 }
 
 /// What the keys of an execution's blobs begin with.
-pub(super) fn blob_scope(partition: &str) -> String {
-    format!("{partition}/")
+pub(super) fn blob_scope(partition: &str) -> Text {
+    format_text!("{partition}/")
 }
 
 pub(super) fn record(partition: &Text, seq: u64) -> Key {
-    Key::new(partition.clone(), format!("{RECORDS}{seq:010}"))
+    Key::new(partition.clone(), format_text!("{RECORDS}{seq:010}"))
 }
 
 pub(super) fn seq(key: &Key) -> Option<u64> {
@@ -93,8 +95,8 @@ pub(super) fn lease(owner: Owner) -> Key {
 }
 
 /// A time as a sort key: thirteen digits hold every time until the year 2286.
-pub(super) fn time(at: Timestamp) -> String {
-    format!("{:013}", at.millis().max(0))
+pub(super) fn time(at: Timestamp) -> Text {
+    format_text!("{:013}", at.millis().max(0))
 }
 
 pub(super) fn time_of(sort: &str) -> Option<Timestamp> {
@@ -114,13 +116,13 @@ pub(super) fn listed(
     IndexKey {
         index: Index::First,
         partition: list(state_machine, status, shard),
-        sort: format!("{}/{name}", time(started_at)).into(),
+        sort: format_text!("{}/{name}", time(started_at)),
     }
 }
 
 /// A partition of the list of a state machine; `state_machine` with its label, if it has one.
 pub(super) fn list(state_machine: &str, status: ExecutionStatus, shard: u32) -> Text {
-    format!("list/{state_machine}/{}/{shard}", status.as_str()).into()
+    format_text!("list/{state_machine}/{}/{shard}", status.as_str())
 }
 
 /// The name that a state machine's executions are listed under: with its label, if it has one.
@@ -141,11 +143,11 @@ pub(super) fn list_name_of(partition: &str) -> &str {
 /// An entry among what is due: `kind` is `wake` or `gone`.
 pub(super) fn due(config: &Config, kind: &str, partition: &Text, at: Timestamp) -> IndexKey {
     let shard = shard(partition, config.wake_shards);
-    IndexKey { index: Index::Second, partition: due_partition(kind, shard), sort: time(at).into() }
+    IndexKey { index: Index::Second, partition: due_partition(kind, shard), sort: time(at) }
 }
 
 pub(super) fn due_partition(kind: &str, shard: u32) -> Text {
-    format!("{kind}/{shard}").into()
+    format_text!("{kind}/{shard}")
 }
 
 /// FNV-1a: must stay what it is, since stored entries were placed by it.

@@ -9,7 +9,7 @@ use model::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::code::{self, Segments};
-use crate::payload::Payloads;
+use crate::payload::{Payloads, Pool};
 use crate::store::StoreError;
 
 /// A driver process: random, so that no two are alike.
@@ -35,6 +35,8 @@ pub struct Record {
     pub last_event_id: u64,
     /// The events that it added.
     pub history: Vec<HistoryEvent>,
+    /// The payloads of the steps and the state.
+    pub pool: Pool,
     /// The inputs it took, for records without a state: opaque here.
     pub steps: Bytes,
     /// The state of the execution after it, opaque here; none when the steps since the last one
@@ -92,6 +94,7 @@ impl Record {
     pub(super) fn encode(&self, compress_bytes_min: usize) -> Bytes {
         code::encode(
             &self.head(),
+            self.pool.values(),
             &self.history,
             &self.steps,
             self.state.as_deref().unwrap_or_default(),
@@ -103,13 +106,17 @@ impl Record {
     pub(super) fn decode(bytes: &[u8]) -> Result<Record, StoreError> {
         let segments = Segments::split(bytes)?;
         let head: Head = segments.head()?;
+        let pool = Pool::of(segments.pool()?);
+        let mut history = segments.history()?;
+        pool.fill(&mut HistoryPayloads(&mut history))?;
         Ok(Record {
             seq: head.seq,
             writer: head.writer,
             owner: head.owner,
             at: head.at,
             last_event_id: head.last_event_id,
-            history: segments.history()?,
+            history,
+            pool,
             steps: segments.steps(),
             state: head.has_state.then(|| segments.state()),
         })

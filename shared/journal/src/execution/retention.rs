@@ -86,7 +86,7 @@ impl Executions {
                 };
                 let record = self.record_of(&body).await?;
                 let head = super::record::Head { has_state: false, ..record.head() };
-                let bytes = code::encode(&head, &record.history, &[], &[], 0);
+                let bytes = code::encode(&head, &[], &record.history, &[], &[], 0);
                 out.put_u32_le(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
                 out.put_slice(&bytes);
             }

@@ -11,8 +11,9 @@ use ports::metered::{self, Meter};
 use ports::{Blobs as _, Order, Table as _, Virtual, memory};
 use proptest::prelude::*;
 
+use super::record::HistoryPayloads;
 use super::*;
-use crate::payload::Known;
+use crate::payload::{self, Known, Pool};
 use crate::store::{Config, OpenError, Store, StoreError};
 
 const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
@@ -96,6 +97,7 @@ fn record(seq: u64, last: u64, count: u64, payload: Value) -> Record {
         at: START,
         last_event_id: last + count,
         history: (last + 1..=last + count).map(event).collect(),
+        pool: Pool::default(),
         steps: Bytes::new(),
         state: Some(Bytes::from_static(b"state")),
     }
@@ -167,6 +169,14 @@ async fn history_is_read_in_pages_of_any_size_and_in_both_orders() {
     }
 }
 
+fn inputs(page: HistoryPage) -> Vec<Value> {
+    let input = |event: HistoryEvent| match event.event {
+        Event::PassStateEntered(entered) => entered.input,
+        other => panic!("{other:?}"),
+    };
+    page.events.into_iter().map(input).collect()
+}
+
 #[tokio::test]
 async fn large_payloads_are_stored_once_and_read_when_they_are_wanted() {
     let fixture = fixture(|_| {}).await;
@@ -181,13 +191,6 @@ async fn large_payloads_are_stored_once_and_read_when_they_are_wanted() {
     fixture.append("x", record(1, 3, 2, payload.clone())).await.unwrap();
     assert_eq!(fixture.blobs.list("", None, 10).await.unwrap().len(), 1);
     assert!(fixture.table.rows().iter().all(|row| row.bytes() < 4_096));
-    let inputs = |page: HistoryPage| -> Vec<Value> {
-        let input = |event: HistoryEvent| match event.event {
-            Event::PassStateEntered(entered) => entered.input,
-            other => panic!("{other:?}"),
-        };
-        page.events.into_iter().map(input).collect()
-    };
     assert_eq!(inputs(fixture.history("x", &all()).await), vec![payload.clone(); 5]);
     let without = HistoryQuery { include_payloads: false, ..all() };
     assert_eq!(inputs(fixture.history("x", &without).await), vec![Value::Null; 5]);
@@ -198,8 +201,19 @@ async fn large_payloads_are_stored_once_and_read_when_they_are_wanted() {
 #[tokio::test]
 async fn a_payload_that_looks_like_a_reference_is_one_no_more() {
     let fixture = fixture(|_| {}).await;
-    for text in ["\u{10}", "\u{10}blob:x/m:x/y", "\u{10}\u{10}blob:", "blob:"] {
-        let name = format!("x{}", text.len());
+    let long = format!("\u{10}={}", "9".repeat(40));
+    let texts = [
+        "\u{10}",
+        "\u{10}blob:x/m:x/y",
+        "\u{10}\u{10}blob:",
+        "blob:",
+        "\u{10}=0",
+        "\u{10}\u{10}=0",
+        "=0",
+        &long,
+    ];
+    for (number, text) in texts.into_iter().enumerate() {
+        let name = format!("x{number}");
         let payload = Value::from(text);
         let meta = fixture.meta(&name, START, payload.clone());
         let first = record(0, 0, 1, payload.clone());
@@ -216,7 +230,32 @@ async fn a_payload_that_looks_like_a_reference_is_one_no_more() {
             .await
             .unwrap();
         assert_eq!(fixture.executions.describe(&fixture.arn(&name)).await.unwrap().unwrap().input, payload);
+        assert_eq!(inputs(fixture.history(&name, &all()).await), [payload.clone()]);
+        // A part of a payload is none.
+        let list = Value::from(vec![payload; 9]);
+        fixture.append(&name, record(1, 1, 2, list.clone())).await.unwrap();
+        assert_eq!(inputs(fixture.history(&name, &all()).await)[1..], [list.clone(), list]);
     }
+}
+
+#[tokio::test]
+async fn a_record_holds_a_payload_once_and_refuses_markers_without_one() {
+    let payload = |text: &str| Value::from(vec![Value::from(text.repeat(50).as_str())]);
+    let bytes = |count: u64, payload: &Value| {
+        let mut record = record(1, 1, count, payload.clone());
+        let mut history = HistoryPayloads(&mut record.history);
+        payload::outline(&mut history, "x/", usize::MAX, &mut Known::default(), Some(&mut record.pool));
+        record.encode(usize::MAX)
+    };
+    let (one, ten) = (bytes(1, &payload("abc")), bytes(10, &payload("abc")));
+    assert!(ten.len() - one.len() < 9 * 60, "{} and {}", one.len(), ten.len());
+    let read = Record::decode(&ten).unwrap();
+    assert!(read.history.iter().all(|event| match &event.event {
+        Event::PassStateEntered(entered) => entered.input == payload("abc"),
+        _ => false,
+    }));
+    let error = Record::decode(&record(1, 1, 1, Value::from("\u{10}=7")).encode(usize::MAX)).unwrap_err();
+    assert_eq!(error, StoreError::Damaged("a record has no payload 7".to_owned()));
 }
 
 #[tokio::test]
@@ -436,7 +475,7 @@ async fn a_store_of_another_format_is_refused() {
     let config = fixture.executions.store().config().clone();
     let opened = Store::open(fixture.table.clone(), fixture.blobs.clone(), config).await.err();
     assert_eq!(opened, Some(OpenError::Format { found: "99".to_owned() }));
-    assert!(opened.unwrap().to_string().contains("reads format 1"));
+    assert!(opened.unwrap().to_string().contains(&format!("reads format {}", crate::store::FORMAT)));
 }
 
 #[test]
@@ -444,7 +483,8 @@ fn records_of_another_format_are_refused_by_number() {
     let mut bytes = record(1, 2, 3, Value::Null).encode(usize::MAX).to_vec();
     bytes[0] = 9;
     let error = Record::decode(&bytes).unwrap_err();
-    assert_eq!(error, StoreError::Damaged("a record has format 9, this version reads format 1".to_owned()));
+    let said = format!("a record has format 9, this version reads format {}", crate::store::FORMAT);
+    assert_eq!(error, StoreError::Damaged(said));
 }
 
 proptest! {

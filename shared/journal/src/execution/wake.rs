@@ -59,7 +59,7 @@ impl Executions {
             index: Index::Second,
             partition: key::due_partition(kind.word(), shard),
             from: key::FIRST.into(),
-            to: key::time(until).into(),
+            to: key::time(until),
             order: Order::Ascending,
             after,
             limit,
