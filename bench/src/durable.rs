@@ -1,18 +1,20 @@
-//! Durable executions under load: the driver in this process, over a backend of choice.
+//! A driver in this process, over a backend of choice: what durable executions are loaded on.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use asl::state::Resource;
 use async_trait::async_trait;
-use driver::{Config, Door, Driver, Machines, Seeds, Start, StatusEvents, World, WorldParts};
+use driver::{
+    Config, Door, Driver, Machines, Seeds, Start, Started, StatusEvents, Sweeper, World, WorldParts,
+};
 use engine::{Call, Execution, TaskOutcome};
 use integrations::{Answer, Answering, NotCallable, Tasks};
 use journal::Store;
 use journal::registry::Registry;
-use model::arn::{Home, StateMachineArn};
+use model::arn::{ExecutionArn, Home, StateMachineArn};
 use model::json::{Text, Value};
 use model::limits::Limits;
 use ports::{Blobs, Bus, BusError, Clock, Event, QueueSettings, Queues, SystemClock, Table};
@@ -49,6 +51,27 @@ impl Backend {
     }
 }
 
+/// What is run, and how.
+pub struct Setup<'a> {
+    /// The definition of the machine that every execution runs.
+    pub definition: &'a str,
+    /// Executions that are in flight at most, where the load heeds it.
+    pub in_flight: usize,
+    /// The number of the first execution: greater than all that the store holds already.
+    pub first: u64,
+    /// What performs its tasks.
+    pub tasks: Arc<dyn Tasks>,
+    /// The limits in force.
+    pub limits: Limits,
+}
+
+impl<'a> Setup<'a> {
+    /// An empty store, tasks that succeed at once, and the service's limits.
+    pub fn new(definition: &'a str, in_flight: usize) -> Setup<'a> {
+        Setup { definition, in_flight, first: 0, tasks: Arc::new(NoOp), limits: Limits::default() }
+    }
+}
+
 /// A driver at work, and the door to it.
 pub struct Running {
     /// Starts executions.
@@ -58,8 +81,10 @@ pub struct Running {
     driver: Arc<Driver>,
     stop: Arc<Notify>,
     task: Option<tokio::task::JoinHandle<()>>,
+    sweeper: tokio::task::JoinHandle<()>,
     machine: StateMachineArn,
-    names: AtomicU64,
+    numbers: AtomicU64,
+    started: AtomicU64,
 }
 
 /// Hears of every execution that ends.
@@ -68,25 +93,48 @@ pub struct Ends {
     pub room: Semaphore,
     /// Executions that have ended.
     pub count: AtomicU64,
+    /// Those that did not succeed.
+    pub failed: AtomicU64,
     /// The last end.
     pub last: Notify,
-    /// Durations in microseconds, when they are asked for.
-    pub took: std::sync::Mutex<Option<Vec<(i64, Instant)>>>,
+    /// Which execution ended when, if that is asked for.
+    took: Mutex<Option<Vec<(u64, Instant)>>>,
+}
+
+impl Ends {
+    /// Notes from now on which execution ends when.
+    pub fn note(&self) {
+        *self.took() = Some(Vec::new());
+    }
+
+    /// What was noted, in the order of the ends. Nothing is noted any more.
+    pub fn noted(&self) -> Vec<(u64, Instant)> {
+        self.took().take().unwrap_or_default()
+    }
+
+    fn took(&self) -> MutexGuard<'_, Option<Vec<(u64, Instant)>>> {
+        self.took.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[async_trait]
 impl Bus for Ends {
     async fn publish(&self, event: Event) -> Result<(), BusError> {
-        if event.detail.get("status").and_then(Value::as_str) != Some("RUNNING") {
-            self.count.fetch_add(1, Ordering::Relaxed);
-            self.room.add_permits(1);
-            self.last.notify_one();
-            if let Some(took) = self.took.lock().expect("nobody panics with it").as_mut() {
-                let name = event.detail.get("name").and_then(Value::as_str).unwrap_or_default();
-                let number = name.rsplit('-').next().and_then(|number| number.parse().ok()).unwrap_or(-1);
-                took.push((number, Instant::now()));
-            }
+        let text = |member: &str| event.detail.get(member).and_then(Value::as_str).unwrap_or_default();
+        if text("status") == "RUNNING" {
+            return Ok(());
         }
+        if text("status") != "SUCCEEDED" {
+            self.failed.fetch_add(1, Ordering::Relaxed);
+        }
+        if let Some(took) = self.took().as_mut()
+            && let Some(number) = number(text("name"))
+        {
+            took.push((number, Instant::now()));
+        }
+        self.count.fetch_add(1, Ordering::Relaxed);
+        self.room.add_permits(1);
+        self.last.notify_one();
         Ok(())
     }
 }
@@ -118,17 +166,18 @@ pub fn tasks(count: usize) -> String {
 }
 
 impl Running {
-    /// Starts a driver over `backend` for one machine.
-    pub async fn new(backend: &Backend, definition: &str, in_flight: usize) -> Result<Running, String> {
+    /// Starts a driver over `backend` for one machine, as `stepwright dev` does.
+    pub async fn new(backend: &Backend, setup: Setup<'_>) -> Result<Running, String> {
         let said = |error: &dyn std::fmt::Display| error.to_string();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let home =
             Home { partition: "aws".into(), region: "us-east-1".into(), account: "123456789012".into() };
         let config = Config { status_events: StatusEvents::All, sessions_max: 2_048, ..Config::alone() };
-        let settings = QueueSettings {
-            visibility: Duration::from_millis(config.visibility_millis.unsigned_abs()),
-            dead_letters: None,
-        };
+        let visibility = Duration::from_millis(config.visibility_millis.unsigned_abs());
+        let settings = QueueSettings { visibility, dead_letters: None };
+        let dead_letters =
+            backend.queues.create("dead-letters", settings).await.map_err(|error| said(&error))?;
+        let settings = QueueSettings { visibility, dead_letters: Some((5, "dead-letters".into())) };
         let queue = backend.queues.create("driver", settings).await.map_err(|error| said(&error))?;
         let store =
             Store::open(backend.table.clone(), backend.blobs.clone(), journal::Config::new(home.clone()))
@@ -136,14 +185,15 @@ impl Running {
                 .map_err(|error| said(&error))?;
         let machines = Machines::new(Registry::new(store.clone()));
         let machine = StateMachineArn::new(&home, "bench").map_err(|error| said(&error))?;
-        let parsed = asl::parse(definition, &asl::Options::default());
+        let parsed = asl::parse(setup.definition, &asl::Options::default());
         let parsed = parsed.machine.ok_or("the definition of the load has errors")?;
         machines.insert(&machine, "1", Arc::new(parsed));
         let ends = Arc::new(Ends {
-            room: Semaphore::new(in_flight),
+            room: Semaphore::new(setup.in_flight),
             count: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
             last: Notify::new(),
-            took: std::sync::Mutex::new(None),
+            took: Mutex::new(None),
         });
         let world = World::new(WorldParts {
             store,
@@ -152,21 +202,44 @@ impl Running {
             clock,
             seeds: Seeds::System,
             machines,
-            limits: Limits::default(),
+            limits: setup.limits,
             config,
         });
-        let driver = Arc::new(Driver::new(world.clone(), Arc::new(NoOp)).map_err(|error| said(&error))?);
+        let driver = Arc::new(Driver::new(world.clone(), setup.tasks).map_err(|error| said(&error))?);
         let stop = Arc::new(Notify::new());
         let (running, stopped) = (driver.clone(), stop.clone());
         let task = Some(tokio::spawn(async move { running.run(stopped.notified()).await }));
-        Ok(Running { door: Door::new(world), ends, driver, stop, task, machine, names: AtomicU64::new(0) })
+        let sweeper = Sweeper::new(world.clone(), Some(dead_letters));
+        let sweeper = tokio::spawn(async move { sweeper.run().await });
+        Ok(Running {
+            door: Door::new(world),
+            ends,
+            driver,
+            stop,
+            task,
+            sweeper,
+            machine,
+            numbers: AtomicU64::new(setup.first),
+            started: AtomicU64::new(0),
+        })
+    }
+
+    /// Numbers for so many executions: the first of them.
+    pub fn reserve(&self, count: u64) -> u64 {
+        self.numbers.fetch_add(count, Ordering::Relaxed)
     }
 
     /// Starts one execution; gives its number.
     pub async fn start(&self, input: &Value) -> Result<u64, String> {
-        let number = self.names.fetch_add(1, Ordering::Relaxed);
-        let name = Text::from(format!("execution-of-the-load-{number}"));
-        let arn = self.machine.execution(&name).map_err(|error| error.to_string())?;
+        let number = self.reserve(1);
+        self.start_numbered(number, input).await?;
+        Ok(number)
+    }
+
+    /// Starts the execution of a number.
+    pub async fn start_numbered(&self, number: u64, input: &Value) -> Result<(), String> {
+        let name = name(number);
+        let arn = self.arn(number)?;
         let execution = Execution {
             arn: arn.as_str().into(),
             name,
@@ -180,8 +253,45 @@ impl Running {
             synchronous: false,
         };
         let start = Start { execution, revision_id: "1".into(), input: input.clone(), trace_header: None };
-        self.door.start(start).await.map_err(|error| error.to_string())?;
-        Ok(number)
+        match self.door.start(start).await.map_err(|error| error.to_string())? {
+            Started::Started { .. } => self.started.fetch_add(1, Ordering::Relaxed),
+            Started::AlreadyExists => return Err(format!("{arn} exists already")),
+        };
+        Ok(())
+    }
+
+    /// The ARN of the execution of a number.
+    pub fn arn(&self, number: u64) -> Result<ExecutionArn, String> {
+        self.machine.execution(&name(number)).map_err(|error| error.to_string())
+    }
+
+    /// Waits until as many executions have ended as were started, and checks that all of them
+    /// succeeded.
+    pub async fn drain(&self, patience: Duration) -> Result<(), String> {
+        let until = Instant::now() + patience;
+        let started = self.started.load(Ordering::Relaxed);
+        self.sleep_until_ended(started, until).await?;
+        let (ended, failed) =
+            (self.ends.count.load(Ordering::Relaxed), self.ends.failed.load(Ordering::Relaxed));
+        match (started == ended, failed) {
+            (true, 0) => Ok(()),
+            (true, failed) => Err(format!("{failed} of {ended} executions did not succeed")),
+            (false, _) => Err(format!("{started} executions were started, and {ended} ends were heard of")),
+        }
+    }
+
+    /// Waits until so many executions have ended.
+    pub async fn sleep_until_ended(&self, count: u64, until: Instant) -> Result<(), String> {
+        loop {
+            let ended = self.ends.count.load(Ordering::Relaxed);
+            if ended >= count {
+                return Ok(());
+            }
+            if Instant::now() >= until {
+                return Err(format!("{ended} of {count} executions have ended"));
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     /// Executions in the hands of the driver.
@@ -191,6 +301,7 @@ impl Running {
 
     /// Ends the driver in good order.
     pub async fn stop(mut self) {
+        self.sweeper.abort();
         self.stop.notify_one();
         if let Some(task) = self.task.take() {
             let _ = task.await;
@@ -198,69 +309,53 @@ impl Running {
     }
 }
 
-/// The input of the loads.
-pub fn input() -> Value {
-    Value::parse(r#"{"order": "o-4711", "customer": {"id": 42, "tier": "gold"}, "items": [{"sku": "a-1", "count": 2}, {"sku": "b-7", "count": 1}]}"#)
-        .expect("it is JSON")
+/// Its multiples modulo 2^48 are all different, and look random.
+const STRIDE: u64 = 0x9E37_79B9_7F4B;
+/// The number by which a multiple of it becomes the factor again.
+const STRIDE_INVERSE: u64 = inverse(STRIDE);
+const NAME_BITS: u64 = (1 << 48) - 1;
+
+/// The name of an execution: a UUID to look at, as StartExecution gives one to executions without a
+/// name, so that keys are as long, as scattered and as hard to compress as they are in real life.
+fn name(number: u64) -> Text {
+    let mut mixed = number.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    mixed ^= mixed >> 31;
+    let node = number.wrapping_mul(STRIDE) & NAME_BITS;
+    let (low, middle, high) = (mixed >> 32, (mixed >> 16) & 0xFFFF, mixed & 0xFFF);
+    let variant = 0x8000 | (mixed.rotate_left(17) & 0x3FFF);
+    Text::from(format!("{low:08x}-{middle:04x}-4{high:03x}-{variant:04x}-{node:012x}"))
 }
 
-/// Executions per second with so many in flight, over `time`.
-pub async fn closed_loop(running: Arc<Running>, in_flight: usize, time: Duration) -> Result<f64, String> {
-    let input = input();
-    let begin = Instant::now();
-    let starters = 256.min(in_flight);
-    let mut tasks = tokio::task::JoinSet::new();
-    for _ in 0..starters {
-        let (running, input) = (running.clone(), input.clone());
-        tasks.spawn(async move {
-            while begin.elapsed() < time {
-                let permit = running.ends.room.acquire().await.map_err(|error| error.to_string())?;
-                permit.forget();
-                running.start(&input).await?;
-            }
-            Ok::<(), String>(())
-        });
-    }
-    // The first fifth warms caches and fills the flight.
-    tokio::time::sleep(time / 5).await;
-    let (from, began) = (running.ends.count.load(Ordering::Relaxed), Instant::now());
-    tokio::time::sleep(time - time / 5).await;
-    let (to, ended) = (running.ends.count.load(Ordering::Relaxed), Instant::now());
-    while let Some(ended) = tasks.join_next().await {
-        ended.map_err(|error| error.to_string())??;
-    }
-    Ok((to - from) as f64 / (ended - began).as_secs_f64())
+/// The number of the execution of a name.
+fn number(name: &str) -> Option<u64> {
+    let node = u64::from_str_radix(name.rsplit('-').next()?, 16).ok()?;
+    Some(node.wrapping_mul(STRIDE_INVERSE) & NAME_BITS)
 }
 
-/// Milliseconds of single executions, one after the other.
-pub async fn one_at_a_time(running: &Running, count: usize) -> Result<Vec<f64>, String> {
-    let input = input();
-    let mut took = Vec::with_capacity(count);
-    for _ in 0..count {
-        let begin = Instant::now();
-        let ended = running.ends.last.notified();
-        running.start(&input).await?;
-        ended.await;
-        took.push(begin.elapsed().as_secs_f64() * 1e3);
+/// Of an odd number modulo 2^64, by Newton's method: each round doubles the bits that are right.
+const fn inverse(odd: u64) -> u64 {
+    let mut inverse = odd;
+    let mut round = 0;
+    while round < 6 {
+        inverse = inverse.wrapping_mul(2_u64.wrapping_sub(odd.wrapping_mul(inverse)));
+        round += 1;
     }
-    Ok(took)
+    inverse
 }
 
-/// Milliseconds of single syncs of 4 KB appended to a file in `directory`.
-///
-/// # Errors
-/// When the file cannot be written.
-pub fn syncs(directory: &Path, count: usize) -> std::io::Result<Vec<f64>> {
-    use std::io::Write as _;
-    let path = directory.join("sync");
-    let mut file = std::fs::File::create(&path)?;
-    let mut took = Vec::with_capacity(count);
-    for _ in 0..count {
-        file.write_all(&[7; 4_096])?;
-        let begin = Instant::now();
-        file.sync_data()?;
-        took.push(begin.elapsed().as_secs_f64() * 1e3);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_uuids_and_lead_back_to_their_numbers() {
+        for given in [0, 1, 2, 999_999, 1_000_000, (1 << 47) + 12_345] {
+            let name = name(given);
+            let lengths: Vec<usize> = name.split('-').map(str::len).collect();
+            assert_eq!(lengths, [8, 4, 4, 4, 12], "{name}");
+            assert_eq!(number(&name), Some(given), "{name}");
+        }
     }
-    std::fs::remove_file(&path)?;
-    Ok(took)
 }

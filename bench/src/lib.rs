@@ -1,8 +1,16 @@
 //! The workloads that are measured, and how a figure is reported.
 //!
-//! `bench` times them and writes `target/bench.json`; `allocations` counts what they allocate, in
-//! a process of its own because counting slows everything down.
+//! `bench` times them and writes `target/bench.json`. Two processes of their own help it:
+//! `allocations` counts what the engine allocates, because counting slows everything down;
+//! `waiting` holds executions that wait, so that its memory is theirs. `durable` runs the loads of
+//! durable executions for profilers.
+//!
+//! Reading order: [`report`] (figures), [`workload`] (the engine alone), [`durable`] (a driver over a
+//! store), [`load`] (what it is asked to do), [`endless`] (one execution without an end), [`process`] (memory, disk, processes beside this one).
 
 pub mod durable;
+pub mod endless;
+pub mod load;
+pub mod process;
 pub mod report;
 pub mod workload;

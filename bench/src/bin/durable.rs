@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use bench::durable::{self, Backend, Running};
+use bench::durable::{self, Backend, Running, Setup};
+use bench::load;
 use bench::report::percentile;
 
 #[global_allocator]
@@ -27,16 +28,16 @@ fn main() -> Result<(), String> {
         } else {
             let directory = Path::new(&place);
             std::fs::create_dir_all(directory).map_err(|error| error.to_string())?;
-            let syncs = durable::syncs(directory, 300).map_err(|error| error.to_string())?;
+            let syncs = load::syncs(directory, 300).map_err(|error| error.to_string())?;
             println!("sync p50 {:.3} ms, p99 {:.3} ms", percentile(&syncs, 50), percentile(&syncs, 99));
             let (backend, store) = Backend::embedded(&directory.join("store"))?;
             (backend, Some(store))
         };
-        let running = Arc::new(Running::new(&backend, &durable::tasks(5), in_flight).await?);
-        let one = durable::one_at_a_time(&running, 300).await?;
+        let running = Arc::new(Running::new(&backend, Setup::new(&durable::tasks(5), in_flight)).await?);
+        let one = load::one_at_a_time(&running, 300).await?;
         println!("one at a time: p50 {:.3} ms, p99 {:.3} ms", percentile(&one, 50), percentile(&one, 99));
         let per_second =
-            durable::closed_loop(running.clone(), in_flight, Duration::from_secs(seconds)).await?;
+            load::closed_loop(running.clone(), in_flight, Duration::from_secs(seconds)).await?;
         println!("{per_second:.0} executions per second, {in_flight} in flight");
         println!("{} in all", running.ends.count.load(Ordering::Relaxed));
         if let Some(store) = store {
