@@ -236,6 +236,19 @@ impl Running {
         Ok(number)
     }
 
+    /// Starts one execution and waits until it has ended, while no other runs; gives its number.
+    pub async fn start_and_wait(&self, input: &Value, patience: Duration) -> Result<u64, String> {
+        let before = self.ends.count.load(Ordering::Relaxed);
+        let number = self.start(input).await?;
+        let ended = async {
+            while self.ends.count.load(Ordering::Relaxed) == before {
+                self.ends.last.notified().await;
+            }
+        };
+        tokio::time::timeout(patience, ended).await.map_err(|_| "an execution did not end")?;
+        Ok(number)
+    }
+
     /// Starts the execution of a number.
     pub async fn start_numbered(&self, number: u64, input: &Value) -> Result<(), String> {
         let name = name(number);

@@ -1,4 +1,4 @@
-//! One execution that goes on and on: what its records cost, however many there are already.
+//! Executions that go on and on: what their records cost, however many there are already.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -21,43 +21,53 @@ const DEFINITION: &str = r#"{"StartAt": "Again", "States": {
 /// How long an execution may take to end after its last call.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// What was read during an execution.
+/// What was read during some executions, one after the other.
 pub struct Rounds<T> {
-    /// A reading for each call of its task. Between two of them stands one append: that of the
-    /// record with the result of the one call and the intent of the other.
-    pub readings: Vec<T>,
-    /// Events of its history.
+    /// Of each execution a reading for each call of its task. Between two of them stands one append:
+    /// that of the record with the result of the one call and the intent of the other.
+    pub readings: Vec<Vec<T>>,
+    /// Events of the history of each.
     pub events: u64,
 }
 
 impl<T> Rounds<T> {
     /// Which reading was taken when the history had about so many events: every round makes as many.
     pub fn at_event(&self, event: u64) -> usize {
-        let calls = self.readings.len() as u64;
+        let calls = self.readings.first().map_or(0, Vec::len) as u64;
         usize::try_from(event.saturating_mul(calls) / self.events.max(1)).unwrap_or(usize::MAX)
     }
 }
 
-/// Runs one execution of so many calls, without a limit to its history, and takes a reading at each.
-pub async fn run<T: Send + 'static>(
+/// Runs so many executions of so many calls, one after the other, without a limit to their
+/// histories, and takes a reading at each call.
+pub async fn run<T: Clone + Send + 'static>(
     backend: &Backend,
-    calls: usize,
+    (executions, calls): (usize, usize),
     read: impl Fn() -> T + Send + Sync + 'static,
 ) -> Result<Rounds<T>, String> {
-    let tasks = Arc::new(Reading { calls, read, taken: Mutex::new(Vec::with_capacity(calls)) });
+    let taken = Mutex::new(Vec::with_capacity(executions * calls));
+    let tasks = Arc::new(Reading { calls, read, taken });
     let limits = Limits { history_events_max: None, ..Limits::default() };
     let setup = Setup { tasks: tasks.clone(), limits, ..Setup::new(DEFINITION, 1) };
     let running = Running::new(backend, setup).await?;
-    let number = running.start(&Value::object()).await?;
+    let mut last = None;
+    for _ in 0..executions {
+        last = Some(running.start_and_wait(&Value::object(), PATIENCE).await?);
+    }
     running.drain(PATIENCE).await?;
-    let described = running.door.world().executions().describe(&running.arn(number)?).await;
+    let arn = running.arn(last.ok_or("no execution was asked for")?)?;
+    let described = running.door.world().executions().describe(&arn).await;
     let described = described.map_err(|error| error.to_string())?.ok_or("the execution is not there")?;
     running.stop().await;
-    let readings = std::mem::take(&mut *tasks.taken.lock().unwrap_or_else(PoisonError::into_inner));
-    Ok(Rounds { readings, events: described.last_event_id })
+    let taken = std::mem::take(&mut *tasks.taken.lock().unwrap_or_else(PoisonError::into_inner));
+    if taken.len() != executions * calls {
+        return Err(format!("{} calls were made by {executions} executions of {calls}", taken.len()));
+    }
+    Ok(Rounds { readings: taken.chunks(calls).map(<[T]>::to_vec).collect(), events: described.last_event_id })
 }
 
 struct Reading<T, F> {
+    /// Of each execution.
     calls: usize,
     read: F,
     taken: Mutex<Vec<T>>,
@@ -72,7 +82,7 @@ impl<T: Send + 'static, F: Fn() -> T + Send + Sync> Tasks for Reading<T, F> {
         let reading = (self.read)();
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         taken.push(reading);
-        let outcome = match taken.len() >= self.calls {
+        let outcome = match taken.len().is_multiple_of(self.calls) {
             true => TaskOutcome::failed(Failure::named("Enough")),
             false => TaskOutcome::Succeeded(call.parameters.clone()),
         };

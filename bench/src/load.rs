@@ -55,15 +55,8 @@ pub async fn one_at_a_time(running: &Running, count: usize) -> Result<Vec<f64>, 
     let input = input();
     let mut took = Vec::with_capacity(count);
     for _ in 0..count {
-        let before = running.ends.count.load(Ordering::Relaxed);
         let begin = Instant::now();
-        running.start(&input).await?;
-        let ended = async {
-            while running.ends.count.load(Ordering::Relaxed) == before {
-                running.ends.last.notified().await;
-            }
-        };
-        tokio::time::timeout(DRAIN, ended).await.map_err(|_| "an execution did not end")?;
+        running.start_and_wait(&input, DRAIN).await?;
         took.push(begin.elapsed().as_secs_f64() * 1e3);
     }
     running.drain(DRAIN).await?;
@@ -102,7 +95,11 @@ pub async fn open_loop(
             took.push(ended.saturating_duration_since(due).as_secs_f64() * 1e3);
         }
     }
-    Ok(took)
+    let counted = (0..count).filter(|place| at(*place) >= begin + warm_up).count();
+    match took.len() == counted {
+        true => Ok(took),
+        false => Err(format!("{} ends were heard of, {counted} executions were to start", took.len())),
+    }
 }
 
 /// Starts so many executions as fast as that goes; gives the number of the first.

@@ -1,4 +1,5 @@
-//! Measures and reports. Release build only: `make bench`.
+//! Measures and reports. Release build only: `make bench`. With names of groups (`engine`, `append`,
+//! `durable`, `http`, `waiting`) it measures these alone and writes no file.
 
 mod figures;
 
@@ -10,19 +11,39 @@ use bench::report::{self, Report};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// Measures some figures.
+type Group = fn(&mut Report);
+
+/// The groups in the order in which they are measured.
+const GROUPS: [(&str, Group); 5] = [
+    ("engine", figures::engine),
+    ("append", figures::append),
+    ("durable", figures::durable),
+    ("http", figures::http),
+    ("waiting", figures::waiting),
+];
+
 fn main() -> ExitCode {
+    let asked: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(unknown) = asked.iter().find(|asked| !GROUPS.iter().any(|(name, _)| name == asked)) {
+        let names = GROUPS.map(|(name, _)| name).join(", ");
+        eprintln!("`{unknown}` is none of the groups of figures: {names}");
+        return ExitCode::from(2);
+    }
     let mut report = Report::default();
-    figures::engine(&mut report);
-    figures::append(&mut report);
-    figures::durable(&mut report);
-    figures::http(&mut report);
-    figures::waiting(&mut report);
+    for (name, group) in GROUPS {
+        if asked.is_empty() || asked.iter().any(|asked| asked == name) {
+            group(&mut report);
+        }
+    }
     report::print(&report.figures);
     for failure in &report.failures {
         eprintln!("not measured: {failure}");
     }
     let path = Path::new("target/bench.json");
-    if let Err(error) = report::write(&report.figures, path) {
+    if asked.is_empty()
+        && let Err(error) = report::write(&report.figures, path)
+    {
         eprintln!("{} cannot be written: {error}", path.display());
         return ExitCode::FAILURE;
     }

@@ -135,8 +135,7 @@ pub fn resident_bytes() -> Result<u64, String> {
     let status = std::fs::read_to_string("/proc/self/status")
         .map_err(|error| format!("the system does not tell how much memory is in use: {error}"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kilobytes: Option<u64> =
-        line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse().ok());
+    let kilobytes: Option<u64> = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse().ok());
     Ok(kilobytes.ok_or("/proc/self/status has no VmRSS")? * 1024)
 }
 
@@ -168,11 +167,13 @@ mod tests {
 
     #[test]
     fn a_scratch_directory_is_counted_and_goes() {
-        let scratch = Scratch::new("counted").unwrap();
-        std::fs::create_dir(scratch.path().join("inner")).unwrap();
+        let scratch = Scratch::new("counted").expect("a directory");
+        std::fs::create_dir(scratch.path().join("inner")).expect("it is made");
         let empty = disk_bytes(scratch.path());
-        std::fs::write(scratch.path().join("inner/file"), vec![7; 100_000]).unwrap();
-        std::fs::File::open(scratch.path().join("inner/file")).unwrap().sync_all().unwrap();
+        std::fs::write(scratch.path().join("inner/file"), vec![7; 100_000]).expect("it is written");
+        std::fs::File::open(scratch.path().join("inner/file"))
+            .and_then(|file| file.sync_all())
+            .expect("it is synced");
         let grown = disk_bytes(scratch.path()) - empty;
         assert!((100_000..120_000).contains(&grown), "{grown}");
         let path = scratch.path().to_owned();

@@ -36,8 +36,7 @@ fn main() -> Result<(), String> {
         let running = Arc::new(Running::new(&backend, Setup::new(&durable::tasks(5), in_flight)).await?);
         let one = load::one_at_a_time(&running, 300).await?;
         println!("one at a time: p50 {:.3} ms, p99 {:.3} ms", percentile(&one, 50), percentile(&one, 99));
-        let per_second =
-            load::closed_loop(running.clone(), in_flight, Duration::from_secs(seconds)).await?;
+        let per_second = load::closed_loop(running.clone(), in_flight, Duration::from_secs(seconds)).await?;
         println!("{per_second:.0} executions per second, {in_flight} in flight");
         println!("{} in all", running.ends.count.load(Ordering::Relaxed));
         if let Some(store) = store {

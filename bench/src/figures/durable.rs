@@ -46,16 +46,20 @@ pub fn durable(report: &mut Report) {
     });
     let name = "open_loop_500_p99_ms";
     report.measure(&[name], || {
-        let took = with_store("open", |running, _| async move {
-            load::open_loop(running, 500, OPEN.0, OPEN.1).await
-        })?;
+        let took =
+            with_store(
+                "open",
+                |running, _| async move { load::open_loop(running, 500, OPEN.0, OPEN.1).await },
+            )?;
         Ok(vec![Figure::at_most(150.0, name, percentile(&took, 99), "ms")])
     });
     let name = "durable_executions_per_second";
     report.measure(&[name], || {
-        let per_second = with_store("closed", |running, _| async move {
-            load::closed_loop(running, IN_FLIGHT, CLOSED).await
-        })?;
+        let per_second =
+            with_store(
+                "closed",
+                |running, _| async move { load::closed_loop(running, IN_FLIGHT, CLOSED).await },
+            )?;
         Ok(vec![Figure::at_least(5_000.0, name, per_second, "1/s")])
     });
 }

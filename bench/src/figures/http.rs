@@ -96,8 +96,7 @@ async fn measure(address: SocketAddr) -> Result<f64, String> {
         all.sample.extend(seen.sample);
     }
     for execution in &all.sample {
-        let described =
-            client.call("DescribeExecution", &json!({"executionArn": execution})).await?;
+        let described = client.call("DescribeExecution", &json!({"executionArn": execution})).await?;
         if described.get("status").and_then(Value::as_str) != Some("SUCCEEDED") {
             return Err(format!("an execution that was started is {}", described));
         }
