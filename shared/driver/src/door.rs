@@ -109,7 +109,7 @@ impl Door {
         let world = &*self.world.0;
         let id = DeliveryId(world.random()?);
         let mut announced = false;
-        let mut held = match Held::load(world, execution).await? {
+        let mut held = match Held::load(world, execution, None).await? {
             Some(Found::Open(held)) => held,
             Some(Found::Ended(ended)) => return Ok(Delivered::Ended { at: ended.ending.at }),
             None => return Ok(Delivered::DoesNotExist),
@@ -157,7 +157,7 @@ impl Door {
     pub async fn heartbeat(&self, token: &TaskToken) -> Result<Delivered, WorldError> {
         let world = &*self.world.0;
         let Ok(arn) = ExecutionArn::parse(token.execution_arn()) else { return Ok(Delivered::DoesNotExist) };
-        let held = match Held::load(world, &arn).await? {
+        let held = match Held::load(world, &arn, None).await? {
             Some(Found::Open(held)) => held,
             Some(Found::Ended(ended)) => return Ok(Delivered::Ended { at: ended.ending.at }),
             None => return Ok(Delivered::DoesNotExist),

@@ -116,9 +116,14 @@ impl Held {
         Ok(held)
     }
 
-    /// The execution as it stands; none when it does not exist.
-    pub async fn load(world: &Inner, arn: &ExecutionArn) -> Result<Option<Found>, WorldError> {
-        let Some(loaded) = world.executions.load(arn).await? else { return Ok(None) };
+    /// The execution as it stands, or as it stood at record `newest` if that is there; none when it
+    /// does not exist.
+    pub async fn load(
+        world: &Inner,
+        arn: &ExecutionArn,
+        newest: Option<u64>,
+    ) -> Result<Option<Found>, WorldError> {
+        let Some(loaded) = world.executions.load_from(arn, newest).await? else { return Ok(None) };
         if let Some(ending) = loaded.ending {
             let (meta, first) = (Arc::new(loaded.meta), loaded.first);
             return Ok(Some(Found::Ended(Box::new(Ended { meta, first, ending }))));

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::state::DeliveryId;
 
 /// Version of the stored form.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 
 /// A message to whoever drives an execution.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,8 +30,13 @@ pub(crate) enum News {
     Start(Arc<Meta>),
     /// Something happened.
     Input(DeliveryId, Input),
-    /// A timer is due at this time.
-    Wake(Timestamp),
+    /// A timer is due.
+    Wake {
+        /// At this time.
+        at: Timestamp,
+        /// The record that set it, if that is known: most often it is the newest still.
+        seq: Option<u64>,
+    },
     /// Nothing: the execution is to be looked at.
     Look,
 }
@@ -77,7 +82,7 @@ impl Payloads for News {
         match self {
             News::Start(meta) => Arc::make_mut(meta).visit(visitor),
             News::Input(_, input) => input.visit_payloads(visitor),
-            News::Wake(_) | News::Look => {}
+            News::Wake { .. } | News::Look => {}
         }
     }
 }

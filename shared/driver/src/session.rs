@@ -37,6 +37,18 @@ pub(crate) struct Arrival {
     pub again: bool,
 }
 
+impl Arrival {
+    /// The record that is the newest if nothing but this message has moved the execution.
+    fn newest(&self) -> Option<u64> {
+        match &self.news {
+            _ if self.again => None,
+            News::Start(_) => Some(0),
+            News::Wake { seq, .. } => *seq,
+            News::Input(..) | News::Look => None,
+        }
+    }
+}
+
 /// How a session ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Left {
@@ -104,7 +116,7 @@ async fn hold(
     world.executions.inline(&mut first.news).await?;
     let found = match world.take_handed(arn).await {
         Some(held) => Some(Found::Open(held)),
-        None => Held::load(world, arn).await?,
+        None => Held::load(world, arn, first.newest()).await?,
     };
     let found = match found {
         Some(found) => found,
@@ -118,7 +130,7 @@ async fn hold(
                 return Ok(Left::Done);
             }
             door::create(world, arn, meta.clone(), Announce::Done).await?;
-            match Held::load(world, arn).await? {
+            match Held::load(world, arn, None).await? {
                 Some(found) => found,
                 None => return Ok(Left::Again),
             }
@@ -149,7 +161,7 @@ async fn hold(
         ended: false,
         announced: None,
     };
-    if let (News::Wake(at), false) = (&first.news, first.again) {
+    if let (News::Wake { at, .. }, false) = (&first.news, first.again) {
         // The timer that is set now has a message of its own, unless it is this one.
         session.announced = session.held.wake_at().filter(|wake_at| wake_at != at);
     }
@@ -479,7 +491,7 @@ impl Session<'_> {
         } else if let Some(wake_at) = self.held.wake_at() {
             if at(wake_at) <= world.config.delay_millis_max {
                 if self.announced != Some(wake_at) {
-                    let news = News::Wake(wake_at);
+                    let news = News::Wake { at: wake_at, seq: self.held.seq };
                     world.send(&Message { execution: self.held.arn.clone(), news }, at(wake_at)).await?;
                 }
             } else if !self.held.is_parked() {
@@ -528,7 +540,7 @@ async fn failed(shared: &Shared, arn: &ExecutionArn, error: &WorldError) {
 async fn bury(world: &Inner, arn: &ExecutionArn, reason: &str) -> Result<(), WorldError> {
     let failure = Failure::new(RUNTIME, reason);
     loop {
-        let mut held = match Held::load(world, arn).await {
+        let mut held = match Held::load(world, arn, None).await {
             Ok(Some(Found::Open(held))) => held,
             Ok(Some(Found::Ended(ended))) => return world.ended(&ended, false).await,
             Ok(None) => return Ok(()),

@@ -75,7 +75,8 @@ impl Sweeper {
             for due in &page.entries {
                 // Also when it turns out to be stale: whoever superseded it may have stopped before
                 // anything else was to bring the execution back.
-                let message = Message { execution: due.execution.clone(), news: News::Wake(due.at) };
+                let news = News::Wake { at: due.at, seq: due.seq() };
+                let message = Message { execution: due.execution.clone(), news };
                 world.send(&message, due.at.millis_since(now)).await?;
                 if is_old(now, due.at, world.config.sweep_millis)
                     && world.executions.remove_stale(due).await?

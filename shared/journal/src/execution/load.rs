@@ -36,8 +36,26 @@ const BACKWARDS: usize = 16;
 impl Executions {
     /// The tail of an execution; none when it does not exist.
     pub async fn load(&self, execution: &ExecutionArn) -> Result<Option<Loaded>, StoreError> {
+        self.load_from(execution, None).await
+    }
+
+    /// As [`Executions::load`], with record `newest` taken for the newest if it is there: one read
+    /// by key. Whoever is wrong about it loses the race for the next record, and loads again.
+    pub async fn load_from(
+        &self,
+        execution: &ExecutionArn,
+        newest: Option<u64>,
+    ) -> Result<Option<Loaded>, StoreError> {
         let Some(partition) = key::partition(&self.store.config.home, execution) else { return Ok(None) };
-        let Some(newest) = self.rows(&partition, None, 1).await?.pop() else { return Ok(None) };
+        let named = match newest {
+            Some(seq) => self.store.table.get(&key::record(&partition, seq)).await?,
+            None => None,
+        };
+        let newest = match named {
+            Some(row) => Some(row),
+            None => self.rows(&partition, None, 1).await?.pop(),
+        };
+        let Some(newest) = newest else { return Ok(None) };
         let parked = newest.indexes.iter().any(|index| index.partition.starts_with("wake/"));
         let parked = parked.then(|| newest.clone());
         let mut rows = vec![newest];

@@ -230,7 +230,7 @@ async fn a_payload_that_looks_like_a_reference_is_one_no_more() {
             .await
             .unwrap();
         assert_eq!(fixture.executions.describe(&fixture.arn(&name)).await.unwrap().unwrap().input, payload);
-        assert_eq!(inputs(fixture.history(&name, &all()).await), [payload.clone()]);
+        assert_eq!(inputs(fixture.history(&name, &all()).await), vec![payload.clone()]);
         // A part of a payload is none.
         let list = Value::from(vec![payload; 9]);
         fixture.append(&name, record(1, 1, 2, list.clone())).await.unwrap();

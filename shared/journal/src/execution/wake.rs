@@ -36,6 +36,13 @@ pub struct Due {
     pub position: IndexPosition,
 }
 
+impl Due {
+    /// The record that the entry belongs to.
+    pub fn seq(&self) -> Option<u64> {
+        key::seq(&self.position.key)
+    }
+}
+
 /// Some entries of a shard.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DuePage {
