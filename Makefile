@@ -21,7 +21,7 @@ target = $(shell $(CARGO) metadata --format-version 1 --no-deps | sed 's/.*"targ
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt clippy doc deny tools clients soak conformance jsonata-suite simulate bench
+.PHONY: help run test check fmt clippy doc deny tools clients emulators soak conformance jsonata-suite simulate bench
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -31,7 +31,7 @@ run: ## Start stepwright dev with the examples and run one to its end (EXAMPLE=f
 	@"$(target)/debug/stepwright" dev examples --port $(PORT) --mock $(EXAMPLE)/mocks.json \
 	  --run $(notdir $(EXAMPLE))#$(CASE) --run-input @$(EXAMPLE)/input.json
 
-test: clients ## Run all tests
+test: clients emulators ## Run all tests
 	@if $(CARGO) nextest --version >/dev/null 2>&1; \
 	then $(CARGO) test --workspace --locked --doc && $(CARGO) nextest run --workspace --locked; \
 	else $(CARGO) test --workspace --locked; fi
@@ -57,6 +57,9 @@ tools: ## Install the pinned tools into .tools
 
 clients: ## Install the clients that tests run, at fixed versions, into .tools/clients
 	@scripts/clients.sh
+
+emulators: ## Install the emulators that the adapters for AWS are tested against, at fixed versions, into .tools
+	@scripts/ministack.sh
 
 soak: ## Kill the server SOAK_KILLS times under load, then simulate SOAK_SEEDS seeds
 	$(CARGO) build --release --locked --package cli

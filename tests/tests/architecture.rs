@@ -9,12 +9,13 @@ use std::process::Command;
 use model::json::Value;
 
 /// Bottom to top: a crate may use those before it, never those after it.
-const ARROWS: [&str; 12] = [
+const ARROWS: [&str; 13] = [
     "model",
     "query",
     "asl",
     "engine",
     "ports",
+    "ports-aws",
     "ports-embedded",
     "journal",
     "integrations",
@@ -39,7 +40,7 @@ const INNER: [(&str, &[&str]); 4] = [
 /// Who may name a crate of the outer world; everyone else gets what it needs through a trait.
 const OUTER: [(&str, &[&str]); 9] = [
     ("aws-sigv4", &["cli"]),
-    ("aws-", &["integrations-lambda"]),
+    ("aws-", &["integrations-lambda", "ports-aws"]),
     ("axum", &["cli"]),
     ("clap", &["cli"]),
     ("getrandom", &["driver"]),

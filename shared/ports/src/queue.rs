@@ -11,8 +11,9 @@ use model::json::Text;
 pub const DELAY_MAX: Duration = Duration::from_secs(900);
 /// Longest time that a received message stays hidden. Source: SQS, `VisibilityTimeout`.
 pub const VISIBILITY_MAX: Duration = Duration::from_secs(43_200);
-/// Largest message in bytes. Source: SQS, message quotas.
-pub const MESSAGE_BYTES_MAX: usize = 1_048_576;
+/// Largest message in bytes: SQS's 1 MiB, less what a backend needs to say of a body that is not
+/// text. Source: SQS, message quotas.
+pub const MESSAGE_BYTES_MAX: usize = 1_048_576 - 64;
 /// Most messages of one receive, extend or delete. Source: SQS, batch quotas.
 pub const BATCH_MAX: usize = 10;
 

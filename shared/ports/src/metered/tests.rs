@@ -10,7 +10,7 @@ use super::*;
 use crate::bus::Event;
 use crate::clock::Virtual;
 use crate::memory;
-use crate::queue::QueueSettings;
+use crate::queue::{MESSAGE_BYTES_MAX, QueueSettings};
 use crate::table::{Condition, Index, IndexKey, IndexQuery, Key, Order, Query, Row};
 use crate::{Blobs as _, Bus as _, Queues as _, Table as _};
 
@@ -178,7 +178,7 @@ async fn queues_cost_by_calls_and_chunks() {
     used(0, 0, "a refused call is free");
     assert_eq!(queue.receive(10, Duration::from_secs(20)).await, Ok(Vec::new()));
     used(1, 0, "a receive of nothing");
-    for (bytes, requests) in [(0, 1), (1, 1), (65_536, 1), (65_537, 2), (1_048_576, 16)] {
+    for (bytes, requests) in [(0, 1), (1, 1), (65_536, 1), (65_537, 2), (MESSAGE_BYTES_MAX, 16)] {
         queue.send(Bytes::from(vec![0; bytes]), Duration::ZERO).await.unwrap();
         used(requests, bytes as u64, "a send");
     }

@@ -66,7 +66,7 @@ impl Suite {
         let a_little = Duration::from_millis(1);
         let too_large = Bytes::from(vec![0; MESSAGE_BYTES_MAX + 1]);
         let values: [&dyn ToString; 2] = [&(MESSAGE_BYTES_MAX + 1), &MESSAGE_BYTES_MAX];
-        refused(queue.send(too_large, Duration::ZERO).await, &values, "a message has at most 1 MiB");
+        refused(queue.send(too_large, Duration::ZERO).await, &values, "a message has a largest size");
         let too_late = queue.send(Bytes::from("x"), DELAY_MAX + a_little).await;
         refused(too_late, &[&"900.001", &900], "a delay is at most 900 s");
         self.nothing(&*queue, "a refused message does not arrive").await;
