@@ -172,11 +172,7 @@ impl Committer {
                     self.refuse(batch, &error.to_string());
                     Err(None)
                 }
-                AppendError::Broken(error) => {
-                    let reason = broken(&error);
-                    self.answers.clear();
-                    Err(Some(reason))
-                }
+                AppendError::Broken(error) => self.break_off(&error),
             };
         }
         self.frame.clear();
@@ -220,12 +216,7 @@ impl Committer {
                 self.refuse(messages, &error.to_string());
                 return Err(None);
             }
-            Err(AppendError::Broken(error)) => {
-                self.forget();
-                let reason = broken(&error);
-                self.fail(&Failure::Unknown(reason.clone()));
-                return Err(Some(reason));
-            }
+            Err(AppendError::Broken(error)) => return self.break_off(&error),
         }
         let mut is_synced = false;
         if must_sync {
@@ -234,12 +225,7 @@ impl Committer {
                     self.counters.syncs.fetch_add(u64::from(synced), Ordering::Relaxed);
                     is_synced = true;
                 }
-                Err(error) => {
-                    self.forget();
-                    let reason = broken(&error);
-                    self.fail(&Failure::Unknown(reason.clone()));
-                    return Err(Some(reason));
-                }
+                Err(error) => return self.break_off(&error),
             }
         }
         self.overlay.clear();
@@ -292,6 +278,16 @@ impl Committer {
 
     fn fail(&mut self, failure: &Failure) {
         self.answers.drain(..).for_each(|answer| answer.fail(failure));
+    }
+
+    /// Ends the log. The line closes before anybody is answered: who asks again then is refused,
+    /// and not left without an answer.
+    fn break_off(&mut self, error: &std::io::Error) -> Result<bool, Option<String>> {
+        let reason = broken(error);
+        self.forget();
+        self.inbox.close(&reason);
+        self.fail(&Failure::Unknown(reason.clone()));
+        Err(Some(reason))
     }
 
     /// Forgets the writes of a batch that did not come about.
