@@ -198,7 +198,7 @@ impl Held {
                     })?;
                     record.pool.fill(&mut steps)?;
                     world.executions.inline(&mut steps).await?;
-                    self.repeat(world, record, steps)?;
+                    self.repeat(record, steps)?;
                     self.full.records_since += 1;
                     self.full.bytes_since += record.steps.len();
                 }
@@ -226,12 +226,12 @@ impl Held {
     }
 
     /// Does again what a record did: the engine gives the same for the same.
-    fn repeat(&mut self, world: &Inner, record: &Record, steps: Steps) -> Result<(), WorldError> {
+    fn repeat(&mut self, record: &Record, steps: Steps) -> Result<(), WorldError> {
         for step in steps.steps {
             let mut env = Env::new(step.now, step.seed);
             env.limits = step.limits;
             env.missing_activities = step.missing_activities.into();
-            let transition = self.step(world, &step.input, &env)?;
+            let transition = self.step(&step.input, &env)?;
             self.state.take(&step.input, step.delivery, transition);
         }
         for effect in steps.closed {
@@ -260,7 +260,7 @@ impl Held {
         let mut env = Env::new(now, seed);
         env.limits = world.limits;
         env.missing_activities = self.missing_activities.clone();
-        let transition = self.step(world, &input, &env)?;
+        let transition = self.step(&input, &env)?;
         let made = self.state.take(&input, delivery, transition);
         if made.verdict != Verdict::Accepted {
             // Nothing has changed; nobody need remember it.
@@ -281,7 +281,7 @@ impl Held {
         Ok(made.verdict)
     }
 
-    fn step(&mut self, _: &Inner, input: &Input, env: &Env) -> Result<engine::Transition, WorldError> {
+    fn step(&mut self, input: &Input, env: &Env) -> Result<engine::Transition, WorldError> {
         let empty = Snapshot::new(self.execution.clone());
         let snapshot = std::mem::replace(&mut self.state.snapshot, empty);
         let machine = &self.machine;
