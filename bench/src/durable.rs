@@ -172,7 +172,7 @@ impl Running {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let home =
             Home { partition: "aws".into(), region: "us-east-1".into(), account: "123456789012".into() };
-        let config = Config { status_events: StatusEvents::All, sessions_max: 2_048, ..Config::alone() };
+        let config = Config { status_events: StatusEvents::All, ..Config::alone() };
         let visibility = Duration::from_millis(config.visibility_millis.unsigned_abs());
         let settings = QueueSettings { visibility, dead_letters: None };
         let dead_letters =

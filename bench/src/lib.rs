@@ -6,10 +6,12 @@
 //! durable executions for profilers.
 //!
 //! Reading order: [`report`] (figures), [`workload`] (the engine alone), [`durable`] (a driver over a
-//! store), [`load`] (what it is asked to do), [`endless`] (one execution without an end), [`process`] (memory, disk, processes beside this one).
+//! store), [`load`] (what it is asked to do), [`fired`] (timers as they fire), [`endless`] (one execution
+//! without an end), [`process`] (memory, disk, processes beside this one).
 
 pub mod durable;
 pub mod endless;
+pub mod fired;
 pub mod load;
 pub mod process;
 pub mod report;

@@ -59,7 +59,7 @@ impl Figure {
         Figure { name, value, unit, goal: Some(goal), better: Better::Lower }
     }
 
-    /// A figure of the machine, which explains others.
+    /// A figure that explains others, or completes them.
     pub fn given(name: &'static str, value: f64, unit: &'static str) -> Figure {
         Figure { name, value, unit, goal: None, better: Better::Lower }
     }

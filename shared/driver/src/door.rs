@@ -11,7 +11,7 @@ use model::timestamp::Timestamp;
 
 use crate::end::END_DELAY_MILLIS;
 use crate::held::{AppendFailed, Found, Held};
-use crate::message::{Message, News};
+use crate::message::{Begin, Message, News};
 use crate::state::DeliveryId;
 use crate::world::{Inner, World, WorldError};
 
@@ -207,7 +207,7 @@ pub(crate) async fn create(
     if announce == Announce::First
         && let Some(delay_millis) = delay_millis.or_else(|| held.leaves_to_publish(world))
     {
-        let news = News::Start(meta.clone());
+        let news = News::Start(Begin::Sent(meta.clone()));
         world.send(&Message { execution: arn.clone(), news }, delay_millis).await?;
     }
     match held.append(world, None).await {

@@ -1,6 +1,6 @@
 //! A driver process: receives messages, holds one session per execution, and lets go in good order.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,9 +10,10 @@ use journal::execution::Owner;
 use model::arn::ExecutionArn;
 use ports::queue::BATCH_MAX;
 use ports::{Receipt, Received};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
+use crate::mailbox::Mailbox;
 use crate::message::Message;
 use crate::session::{self, Arrival, Left, Shared};
 use crate::world::{World, WorldError};
@@ -27,18 +28,19 @@ pub struct Driver {
 /// The executions in hand, and the messages that keep them there.
 #[derive(Default)]
 struct Sessions {
-    held: Mutex<BTreeMap<ExecutionArn, Entry>>,
+    held: Mutex<Held>,
     /// A session has ended.
     freed: Notify,
 }
 
+/// In an order that is the same in every run.
+type Held = HashMap<ExecutionArn, Entry, foldhash::fast::FixedState>;
+
 struct Entry {
-    inbox: mpsc::Sender<Arrival>,
+    mailbox: Arc<Mailbox>,
     receipts: Vec<Receipt>,
 }
 
-/// Messages that wait in the inbox of one session; more come again later.
-const INBOX_MAX: usize = 32;
 /// How long one receive waits.
 const RECEIVE_WAIT: Duration = Duration::from_secs(20);
 
@@ -119,16 +121,17 @@ impl Driver {
             let arrival = Arrival { news: message.news, again: received.receive_count > 1 };
             let mut held = self.sessions.lock();
             if let Some(entry) = held.get_mut(&message.execution) {
-                if entry.inbox.try_send(arrival).is_ok() {
+                if entry.mailbox.put(arrival) {
                     entry.receipts.push(received.receipt);
                 }
                 continue;
             }
-            let (inbox, arrivals) = mpsc::channel(INBOX_MAX);
-            held.insert(message.execution.clone(), Entry { inbox, receipts: vec![received.receipt] });
+            let mailbox = Arc::new(Mailbox::default());
+            let entry = Entry { mailbox: mailbox.clone(), receipts: vec![received.receipt] };
+            held.insert(message.execution.clone(), entry);
             drop(held);
             let (shared, sessions) = (self.shared.clone(), self.sessions.clone());
-            tasks.spawn(hold(shared, sessions, message.execution, arrival, arrivals));
+            tasks.spawn(hold(shared, sessions, message.execution, arrival, mailbox));
         }
     }
 
@@ -172,7 +175,7 @@ impl Driver {
 }
 
 impl Sessions {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<ExecutionArn, Entry>> {
+    fn lock(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -182,18 +185,18 @@ async fn hold(
     sessions: Arc<Sessions>,
     arn: ExecutionArn,
     first: Arrival,
-    mut inbox: mpsc::Receiver<Arrival>,
+    mailbox: Arc<Mailbox>,
 ) {
     // Also when the session panics or is dropped: its messages come again.
     let mut leaving = Leaving { sessions: &sessions, arn: &arn, armed: true };
     let mut first = first;
     loop {
-        let left = session::run(&shared, &arn, first, &mut inbox).await;
+        let left = session::run(&shared, &arn, first, &mailbox).await;
         let receipts = {
             let mut held = sessions.lock();
             // Under the lock nobody can add one unseen.
-            match inbox.try_recv() {
-                Ok(arrival) if left == Left::Done => {
+            match mailbox.take() {
+                Some(arrival) if left == Left::Done => {
                     first = arrival;
                     continue;
                 }

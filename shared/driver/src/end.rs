@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use journal::execution::{Ending, First, Meta};
 use model::arn::ExecutionArn;
-use model::json::{Text, Value};
+use model::json::{Text, Value, string_len};
 use model::limits;
 use model::status::ExecutionStatus;
 use model::timestamp::Timestamp;
@@ -86,10 +86,9 @@ fn detail(meta: &Meta, ending: Option<&Ending>, status: ExecutionStatus) -> Valu
     let execution = &meta.execution;
     let input = meta.input.to_json();
     let output = ending.and_then(|ending| ending.output.as_ref()).map(Value::to_json);
-    let escaped = |text: &str| Value::from(Text::from(text)).json_len();
-    let output_bytes = output.as_deref().map_or(0, escaped);
+    let output_bytes = output.as_deref().map_or(0, string_len);
     let with_output = output_bytes <= limits::STATUS_EVENT_DATA_BYTES_MAX;
-    let with_input = with_output && escaped(&input) + output_bytes <= limits::STATUS_EVENT_DATA_BYTES_MAX;
+    let with_input = with_output && string_len(&input) + output_bytes <= limits::STATUS_EVENT_DATA_BYTES_MAX;
     let failure = ending.map(|ending| &ending.failure);
     let redrivable = ending.is_some() && status != ExecutionStatus::Succeeded;
     let reason = match (ending, redrivable) {

@@ -70,6 +70,18 @@ struct Draft {
     writer: Option<(Writer, Timestamp)>,
 }
 
+impl Draft {
+    /// What came of a step.
+    fn add(&mut self, history: Vec<HistoryEvent>, cancelled: Vec<EffectId>) {
+        match self.history.is_empty() {
+            true => self.history = history,
+            false => self.history.extend(history),
+        }
+        self.cancelled.extend(cancelled);
+        self.dirty = true;
+    }
+}
+
 /// What is known of the newest record with a state.
 #[derive(Clone, Copy, Default)]
 struct Full {
@@ -110,7 +122,7 @@ impl Held {
             superseded: Vec::new(),
             known: Known::default(),
             full: Full::default(),
-            missing_activities: Arc::from([]),
+            missing_activities: Arc::default(),
         };
         held.look_for_activities(world).await?;
         Ok(held)
@@ -125,16 +137,16 @@ impl Held {
     ) -> Result<Option<Found>, WorldError> {
         let Some(loaded) = world.executions.load_from(arn, newest).await? else { return Ok(None) };
         if let Some(ending) = loaded.ending {
-            let (meta, first) = (Arc::new(loaded.meta), loaded.first);
+            let (meta, first) = (loaded.meta, loaded.first);
             return Ok(Some(Found::Ended(Box::new(Ended { meta, first, ending }))));
         }
         let machine = machine_of(world, arn, &loaded.meta).await?;
         let execution = Arc::new(loaded.meta.execution.clone());
         let snapshot = Snapshot::new(execution.clone());
         let mut held = Held {
-            place: world.executions.place(arn)?,
+            place: loaded.first.place().clone(),
             arn: arn.clone(),
-            meta: Arc::new(loaded.meta.clone()),
+            meta: loaded.meta.clone(),
             first: None,
             execution,
             machine,
@@ -146,7 +158,7 @@ impl Held {
             superseded: Vec::new(),
             known: Known::default(),
             full: Full::default(),
-            missing_activities: Arc::from([]),
+            missing_activities: Arc::default(),
         };
         held.replay(world, loaded).await?;
         held.look_for_activities(world).await?;
@@ -177,7 +189,7 @@ impl Held {
                 Some(last) => self.deliveries(last)?,
                 None => Vec::new(),
             };
-            self.meta = Arc::new(meta);
+            self.meta = meta;
             return Ok(());
         }
         for record in &records {
@@ -204,7 +216,7 @@ impl Held {
                 }
             }
         }
-        self.meta = Arc::new(meta);
+        self.meta = meta;
         Ok(())
     }
 
@@ -267,9 +279,7 @@ impl Held {
             self.state.recent.retain(|(taken, _)| Some(*taken) != delivery);
             return Ok(made.verdict);
         }
-        self.draft.history.extend(made.history);
-        self.draft.cancelled.extend(made.cancelled);
-        self.draft.dirty = true;
+        self.draft.add(made.history, made.cancelled);
         self.draft.steps.steps.push(Step {
             input,
             delivery,
@@ -303,9 +313,7 @@ impl Held {
         let snapshot = std::mem::replace(&mut self.state.snapshot, empty);
         let transition = engine::give_up(snapshot, failure, &env);
         let made = self.state.take(&Input::Continue, None, transition);
-        self.draft.history.extend(made.history);
-        self.draft.cancelled.extend(made.cancelled);
-        self.draft.dirty = true;
+        self.draft.add(made.history, made.cancelled);
         // Such a record cannot be repeated by stepping: it carries its state.
         self.full.records_since = u32::MAX;
         Ok(())
@@ -504,8 +512,11 @@ impl Held {
             };
             missing.insert(arn.clone(), !exists);
         }
-        self.missing_activities =
-            missing.into_iter().filter(|(_, missing)| *missing).map(|(arn, _)| arn).collect();
+        missing.retain(|_, is_missing| *is_missing);
+        self.missing_activities = match missing.is_empty() {
+            true => Arc::default(),
+            false => missing.into_keys().collect(),
+        };
         Ok(())
     }
 }

@@ -19,6 +19,7 @@ mod end;
 mod held;
 mod inbox;
 mod machines;
+mod mailbox;
 mod message;
 mod run;
 mod seeds;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use engine::Input;
+use journal::StoreError;
 use journal::execution::Meta;
 use journal::payload::Payloads;
 use model::arn::ExecutionArn;
@@ -14,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::state::DeliveryId;
 
 /// Version of the stored form.
-const FORMAT: u8 = 2;
+const FORMAT: u8 = 3;
 
 /// A message to whoever drives an execution.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,7 +28,7 @@ pub(crate) struct Message {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum News {
     /// The execution is to exist.
-    Start(Arc<Meta>),
+    Start(Begin),
     /// Something happened.
     Input(DeliveryId, Input),
     /// A timer is due.
@@ -39,6 +40,44 @@ pub(crate) enum News {
     },
     /// Nothing: the execution is to be looked at.
     Look,
+}
+
+/// META of an execution that is to exist. Most often it does when the message arrives, and nobody
+/// reads it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Bytes", into = "Bytes")]
+pub(crate) enum Begin {
+    /// As it is sent.
+    Sent(Arc<Meta>),
+    /// As it was received, its large payloads elsewhere.
+    Received(Bytes),
+}
+
+impl Begin {
+    /// META, the large payloads of one that was received elsewhere still.
+    pub fn meta(&self) -> Result<Arc<Meta>, StoreError> {
+        match self {
+            Begin::Sent(meta) => Ok(meta.clone()),
+            Begin::Received(bytes) => rmp_serde::from_slice(bytes)
+                .map(Arc::new)
+                .map_err(|error| StoreError::Damaged(format!("the message of a start: {error}"))),
+        }
+    }
+}
+
+impl From<Begin> for Bytes {
+    fn from(begin: Begin) -> Bytes {
+        match begin {
+            Begin::Sent(meta) => rmp_serde::to_vec(&meta).expect("META is what MessagePack can write").into(),
+            Begin::Received(bytes) => bytes,
+        }
+    }
+}
+
+impl From<Bytes> for Begin {
+    fn from(bytes: Bytes) -> Begin {
+        Begin::Received(bytes)
+    }
 }
 
 /// A message that cannot be read.
@@ -80,9 +119,56 @@ impl Payloads for Message {
 impl Payloads for News {
     fn visit(&mut self, visitor: &mut dyn FnMut(&mut Value)) {
         match self {
-            News::Start(meta) => Arc::make_mut(meta).visit(visitor),
+            News::Start(Begin::Sent(meta)) => Arc::make_mut(meta).visit(visitor),
             News::Input(_, input) => input.visit_payloads(visitor),
-            News::Wake { .. } | News::Look => {}
+            News::Start(Begin::Received(_)) | News::Wake { .. } | News::Look => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use engine::Execution;
+    use model::json::Text;
+
+    use super::*;
+
+    fn meta() -> Meta {
+        let text = |text: &str| Text::from(text);
+        let execution = Execution {
+            arn: text("arn:aws:states:us-east-1:123456789012:execution:m:e"),
+            name: text("e"),
+            role_arn: text("arn:aws:iam::123456789012:role/r"),
+            state_machine_arn: text("arn:aws:states:us-east-1:123456789012:stateMachine:m"),
+            state_machine_name: text("m"),
+            state_machine_version_arn: None,
+            state_machine_alias_arn: None,
+            region: text("us-east-1"),
+            started_at: Timestamp::from_millis(1_000),
+            synchronous: false,
+        };
+        Meta::new(execution, text("1"), Value::from(vec![Value::from("x"), Value::Null]))
+    }
+
+    #[test]
+    fn a_start_is_read_by_whoever_needs_it() {
+        let meta = Arc::new(meta());
+        let execution = ExecutionArn::parse(&meta.execution.arn).unwrap();
+        let sent = Message { execution: execution.clone(), news: News::Start(Begin::Sent(meta.clone())) };
+        let received = Message::decode(&sent.encode()).unwrap();
+        assert_eq!(received.execution, execution);
+        let News::Start(begin @ Begin::Received(_)) = &received.news else { panic!("{received:?}") };
+        assert_eq!(begin.meta().unwrap(), meta);
+        // Sent again as it was received, it is the same.
+        assert_eq!(received.encode(), sent.encode());
+        let damaged = Begin::Received(Bytes::from_static(b"\x93\x01"));
+        assert!(matches!(damaged.meta(), Err(StoreError::Damaged(_))));
+    }
+
+    #[test]
+    fn other_formats_are_refused_by_number() {
+        let said = |bytes: &[u8]| Message::decode(bytes).unwrap_err().to_string();
+        assert_eq!(said(&[9, 1]), "a message cannot be read: it has format 9, this version reads format 3");
+        assert_eq!(said(&[]), "a message cannot be read: it is empty");
     }
 }

@@ -6,15 +6,16 @@ use std::sync::Arc;
 use engine::{EffectId, Input, Verdict};
 use integrations::Tasks;
 use journal::StoreError;
-use journal::execution::{AppendError, Owner, Writer};
+use journal::execution::{AppendError, Meta, Owner, Writer};
 use model::arn::ExecutionArn;
 use model::error::{Failure, RUNTIME};
 use model::timestamp::Timestamp;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 use crate::calls::{Calls, Came};
 use crate::door::{self, Announce, quarter_millis};
 use crate::held::{AppendFailed, Appended, Found, Held};
+use crate::mailbox::Mailbox;
 use crate::message::{Message, News};
 use crate::state::{DeliveryId, Holder};
 use crate::world::{Inner, WorldError};
@@ -90,14 +91,9 @@ enum Next {
     Leave(Left),
 }
 
-/// Holds `arn` until it rests. `inbox` brings further messages about it meanwhile.
-pub(crate) async fn run(
-    shared: &Shared,
-    arn: &ExecutionArn,
-    first: Arrival,
-    inbox: &mut mpsc::Receiver<Arrival>,
-) -> Left {
-    match hold(shared, arn, first, inbox).await {
+/// Holds `arn` until it rests. `mailbox` brings further messages about it meanwhile.
+pub(crate) async fn run(shared: &Shared, arn: &ExecutionArn, first: Arrival, mailbox: &Mailbox) -> Left {
+    match hold(shared, arn, first, mailbox).await {
         Ok(left) => left,
         Err(error) => {
             failed(shared, arn, &error).await;
@@ -110,7 +106,7 @@ async fn hold(
     shared: &Shared,
     arn: &ExecutionArn,
     mut first: Arrival,
-    inbox: &mut mpsc::Receiver<Arrival>,
+    mailbox: &Mailbox,
 ) -> Result<Left, WorldError> {
     let world = &*shared.world;
     world.executions.inline(&mut first.news).await?;
@@ -121,15 +117,18 @@ async fn hold(
     let found = match found {
         Some(found) => found,
         None => {
-            let News::Start(meta) = &first.news else {
+            let News::Start(begin) = &first.news else {
                 // Its retention is over, or it never was.
                 return Ok(Left::Done);
             };
+            let mut meta = begin.meta()?;
+            let received: &mut Meta = Arc::make_mut(&mut meta);
+            world.executions.inline(received).await?;
             let age = world.now().millis_since(meta.execution.started_at);
             if age > world.executions.store().config().name_retention_millis {
                 return Ok(Left::Done);
             }
-            door::create(world, arn, meta.clone(), Announce::Done).await?;
+            door::create(world, arn, meta, Announce::Done).await?;
             match Held::load(world, arn, None).await? {
                 Some(found) => found,
                 None => return Ok(Left::Again),
@@ -169,7 +168,7 @@ async fn hold(
     let pause_min = world.config.retry_millis;
     let mut pause = pause_min;
     loop {
-        match session.turn(inbox).await {
+        match session.turn(mailbox).await {
             Ok(Next::Go) => pause = pause_min,
             Ok(Next::Leave(left)) => return Ok(left),
             // Whoever leaves now aborts calls, or forgets what came of them.
@@ -219,7 +218,7 @@ impl Session<'_> {
     }
 
     /// Applies what there is, appends it, starts what it claims; then waits or leaves.
-    async fn turn(&mut self, inbox: &mut mpsc::Receiver<Arrival>) -> Result<Next, WorldError> {
+    async fn turn(&mut self, mailbox: &Mailbox) -> Result<Next, WorldError> {
         self.catch_up().await?;
         if let Some(ending) = self.held.ending.clone() {
             self.abort_all();
@@ -243,7 +242,7 @@ impl Session<'_> {
         if self.held.changed() {
             return self.append().await;
         }
-        self.rest(inbox, foreign_until, starts).await
+        self.rest(mailbox, foreign_until, starts).await
     }
 
     /// Gives every input at hand to the engine, and what has fallen due.
@@ -428,7 +427,7 @@ impl Session<'_> {
     /// Nothing is to be appended: waits for what comes next, or leaves.
     async fn rest(
         &mut self,
-        inbox: &mut mpsc::Receiver<Arrival>,
+        mailbox: &Mailbox,
         foreign_until: Option<Timestamp>,
         starts: bool,
     ) -> Result<Next, WorldError> {
@@ -444,18 +443,14 @@ impl Session<'_> {
         let mut closing = self.shared.closing.clone();
         tokio::select! {
             biased;
-            arrival = inbox.recv() => match arrival {
-                Some(arrival) => {
+            arrival = mailbox.next() => {
+                self.arrivals.push_back(arrival);
+                while let Some(arrival) = mailbox.take() {
                     self.arrivals.push_back(arrival);
-                    while let Ok(arrival) = inbox.try_recv() {
-                        self.arrivals.push_back(arrival);
-                    }
-                    // They may speak of records that others have appended.
-                    self.stale = true;
                 }
-                // The driver has gone; what runs is given up.
-                None => return Ok(Next::Leave(Left::Again)),
-            },
+                // They may speak of records that others have appended.
+                self.stale = true;
+            }
             came = self.calls.next() => {
                 self.came(came);
                 while let Some(came) = self.calls.try_next() {

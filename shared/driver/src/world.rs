@@ -1,6 +1,6 @@
 //! What both sides of the driver share: the door that inputs come through, and the sessions.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -24,6 +24,8 @@ use crate::seeds::Seeds;
 /// Executions on their way from doors to the driver of this process.
 const HANDED_MAX: usize = 4_096;
 
+type Handed = HashMap<ExecutionArn, oneshot::Receiver<Box<Held>>, foldhash::fast::FixedState>;
+
 /// What executions are driven with. Cheap to clone.
 #[derive(Clone)]
 pub struct World(pub(crate) Arc<Inner>);
@@ -39,7 +41,7 @@ pub(crate) struct Inner {
     random: Mutex<Random>,
     /// Executions that doors of this process create, and that its driver goes on with instead of
     /// loading them. One that is out of date loses its first race, and is loaded then.
-    handed: Mutex<BTreeMap<ExecutionArn, oneshot::Receiver<Box<Held>>>>,
+    handed: Mutex<Handed>,
     /// A driver of this process takes what is handed to it.
     drives: AtomicBool,
 }
@@ -196,7 +198,7 @@ impl Inner {
         receiver.await.ok()
     }
 
-    fn handed(&self) -> MutexGuard<'_, BTreeMap<ExecutionArn, oneshot::Receiver<Box<Held>>>> {
+    fn handed(&self) -> MutexGuard<'_, Handed> {
         self.handed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

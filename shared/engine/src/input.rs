@@ -140,7 +140,7 @@ impl Env {
             seed,
             limits: Limits::default(),
             query_limits: query::jsonata::Limits::default(),
-            missing_activities: Arc::from([]),
+            missing_activities: Arc::default(),
         }
     }
 }

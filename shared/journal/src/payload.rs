@@ -100,7 +100,7 @@ pub struct Outlined {
 }
 
 /// Replaces the payloads above `inline_max` bytes of JSON by markers, and all but the shortest
-/// where there is a pool. `scope` begins the keys of the blobs, and ends with `/`.
+/// where there is a pool. `scope` begins the keys of the blobs, before a `/`.
 pub fn outline(
     holder: &mut dyn Payloads,
     scope: &str,
@@ -176,6 +176,11 @@ pub async fn inline(store: &Store, holder: &mut (dyn Payloads + Send)) -> Result
     Ok(())
 }
 
+/// Whether a payload as it is stored is not the payload itself.
+pub(crate) fn is_outlined(payload: &Value) -> bool {
+    stored(payload).is_some()
+}
+
 /// Removes what markers and escapes say about payloads, without loading any: a payload that has
 /// gone to the blobs becomes `null`.
 pub fn drop_outlined(holder: &mut dyn Payloads) {
@@ -234,7 +239,7 @@ impl Known {
         }
         let text = payload.to_json();
         let hash = Sha256::digest(text.as_bytes());
-        let key = Text::from(format!("{scope}{}", URL_SAFE_NO_PAD.encode(&hash[..24])));
+        let key = Text::from(format!("{scope}/{}", URL_SAFE_NO_PAD.encode(&hash[..24])));
         if self.recent.len() == RECENT_MAX {
             self.recent.remove(0);
         }

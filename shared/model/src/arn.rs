@@ -196,6 +196,16 @@ impl Home {
     pub fn new(partition: impl Into<Text>, region: impl Into<Text>, account: impl Into<Text>) -> Home {
         Home { partition: partition.into(), region: region.into(), account: account.into() }
     }
+
+    /// The resource of an ARN of this home: what follows the account, as `execution:m:name`.
+    pub fn strip<'a>(&self, arn: &'a str) -> Option<&'a str> {
+        let Home { partition, region, account } = self;
+        let mut rest = arn;
+        for part in ["arn:", partition, ":states:", region, ":", account, ":"] {
+            rest = rest.strip_prefix(part)?;
+        }
+        Some(rest)
+    }
 }
 
 impl Resource {

@@ -8,6 +8,7 @@
 mod convert;
 mod number;
 mod parse;
+mod text;
 mod value;
 mod write;
 
@@ -16,7 +17,6 @@ pub use parse::{
     DEPTH_MAX, Location, ParseError, Span, Spanned, SpannedKind, SpannedMember, parse, parse_spanned,
 };
 pub use smol_str::SmolStr as Text;
-/// `format!` into a [`Text`], without an allocation for short ones.
-pub use smol_str::format_smolstr as format_text;
+pub use text::{format_text, text_of};
 pub use value::{Array, Map, Object, Value};
-pub use write::{write_string, write_value};
+pub use write::{string_len, write_string, write_value};

@@ -24,6 +24,10 @@ use crate::storage::Storage;
 const IDLE: Duration = Duration::from_millis(10);
 /// How often messages are offered to a full disk again.
 const RETRY: Duration = Duration::from_millis(100);
+/// A memtable of this size is flushed when nothing is written: not to stay in memory for nothing.
+const REST_BYTES: usize = 2 * 1024 * 1024;
+/// When nothing was written for so long.
+const REST: Duration = Duration::from_secs(1);
 /// Buffers that grew beyond this are given back.
 const BUFFER_BYTES_MAX: usize = 4 * 1024 * 1024;
 
@@ -120,12 +124,15 @@ impl Committer {
             let timeout = match (self.carried.is_empty(), is_dirty) {
                 (false, _) => Some(RETRY),
                 (true, true) => Some(IDLE),
-                (true, false) => None,
+                (true, false) => (self.storage.active_bytes() >= REST_BYTES).then_some(REST),
             };
             let goes_on = inbox.take(&mut requests, timeout);
             if requests.is_empty() && self.carried.is_empty() {
-                let synced =
-                    if goes_on { self.log.sync().map(|_| None) } else { self.log.finish().map(Some) };
+                let synced = match (goes_on, is_dirty) {
+                    (false, _) => self.log.finish().map(Some),
+                    (true, true) => self.log.sync().map(|_| None),
+                    (true, false) => self.rest().map(|()| None),
+                };
                 match synced {
                     Ok(None) => {
                         self.counters.syncs.fetch_add(u64::from(is_dirty), Ordering::Relaxed);
@@ -245,9 +252,21 @@ impl Committer {
     fn make_room(&mut self) -> Result<(), AppendError> {
         let is_large = self.storage.active_bytes() >= self.memtable_bytes
             || self.log.bytes() >= 2 * self.memtable_bytes as u64;
-        if !is_large {
+        if is_large { self.freeze() } else { Ok(()) }
+    }
+
+    /// Hands it over while there is nothing else to do, unless flushes fail: that can wait.
+    fn rest(&mut self) -> std::io::Result<()> {
+        if self.storage.frozen() > 0 {
             return Ok(());
         }
+        match self.freeze() {
+            Ok(()) | Err(AppendError::Refused(_)) => Ok(()),
+            Err(AppendError::Broken(error)) => Err(error),
+        }
+    }
+
+    fn freeze(&mut self) -> Result<(), AppendError> {
         self.maintenance.wait_for_room(&self.storage).map_err(AppendError::Refused)?;
         let segment = self.log.segment();
         self.log.rotate()?;

@@ -1,8 +1,8 @@
 //! What is stored: the last writes in memory over sorted files, one tree of files per space.
 //!
-//! The trees are `lsm-tree`'s, without a log of their own: checksummed blocks of 16 KB with filters,
-//! compressed with lz4 when they are merged for the first time, and compaction in levels. Their memtables stay empty: flushes hand
-//! them sorted writes. A reader looks at the memory first and at the files then, so that a flush in
+//! The trees are `lsm-tree`'s, without a log of their own: checksummed blocks with filters, and
+//! compaction in levels; what has reached the third of them is compressed. Their memtables stay empty: flushes
+//! hand them sorted writes. A reader looks at the memory first and at the files then, so that a flush in
 //! between hides nothing from it.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -25,8 +25,8 @@ use crate::error::{Failure, OpenError};
 use crate::key::Space;
 use crate::memtable::{Memtable, Write, is_empty};
 
-/// Similar rows compress well together.
-const BLOCK_BYTES: u32 = 16 * 1024;
+/// What one read takes from a file: large enough that similar rows compress well together.
+const BLOCK_BYTES: u32 = 4 * 1024;
 /// Open files of all trees.
 const FILES_MAX: usize = 256;
 /// Files that compaction makes.
@@ -76,10 +76,11 @@ impl Storage {
                 .data_block_size_policy(BlockSizePolicy::all(BLOCK_BYTES))
                 .data_block_compression_policy(CompressionPolicy::new([
                     CompressionType::None,
+                    CompressionType::None,
                     CompressionType::Lz4,
                 ]))
-                .filter_block_pinning_policy(PinningPolicy::all(false))
-                .index_block_pinning_policy(PinningPolicy::all(false));
+                .filter_block_pinning_policy(PinningPolicy::all(true))
+                .index_block_pinning_policy(PinningPolicy::all(true));
             let tree = guarded(|| config.open()).map_err(|reason| OpenError::damaged(&folder, reason))?;
             let highest = guarded(|| Ok(tree.get_highest_persisted_seqno()));
             if let Some(highest) = highest.map_err(|reason| OpenError::damaged(&folder, reason))? {

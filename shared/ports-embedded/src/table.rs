@@ -29,7 +29,8 @@ pub struct Table(pub Arc<Shared>);
 impl ports::Table for Table {
     async fn get(&self, key: &Key) -> Result<Option<Row>, TableError> {
         let value = self.0.storage.get(Space::Rows, &key::row(&key.partition, &key.sort))?;
-        value.map(|value| row(key.clone(), &value)).transpose()
+        let row = value.map(|value| codec::take_row(key.clone(), &value).ok_or(()));
+        row.transpose().map_err(|()| TableError::Damaged(format!("the row {key} is not a row")))
     }
 
     async fn put(&self, row: Row, condition: Condition) -> Result<(), TableError> {
@@ -177,11 +178,6 @@ impl<T> Pages<T> {
         }
         !self.more
     }
-}
-
-fn row(key: Key, value: &Bytes) -> Result<Row, TableError> {
-    let shown = key.to_string();
-    codec::take_row(key, value).ok_or_else(|| TableError::Damaged(format!("the row {shown} is not a row")))
 }
 
 fn unreadable(key: &[u8]) -> Failure {

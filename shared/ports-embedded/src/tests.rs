@@ -179,3 +179,26 @@ async fn what_cannot_be_flushed_stays_in_the_log_and_writes_stop_in_time() {
         assert_eq!(store.table().get(&row(number).key).await, Ok(Some(row(number))));
     }
 }
+
+#[tokio::test]
+async fn what_rests_is_flushed_and_gives_its_memory_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || Store::open(folder.path(), Options::default(), Arc::new(SystemClock)).unwrap();
+    let store = open();
+    let large = |number| Row { body: vec![7; 300_000].into(), ..row(number) };
+    for number in 0..10 {
+        store.table().put(large(number), Condition::Absent).await.unwrap();
+    }
+    assert_eq!(store.stats().file_bytes, 0);
+    while store.stats().memory_bytes > 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(store.stats().file_bytes > 3_000_000);
+    store.table().put(row(10), Condition::Absent).await.unwrap();
+    drop(store);
+    let store = open();
+    for number in 0..10 {
+        assert_eq!(store.table().get(&row(number).key).await, Ok(Some(large(number))));
+    }
+    assert_eq!(store.table().get(&row(10).key).await, Ok(Some(row(10))));
+}

@@ -9,7 +9,7 @@ use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
-use model::json::Text;
+use model::json::format_text;
 use ports::{QueueSettings, Receipt, Received};
 use tokio::sync::Notify;
 
@@ -366,5 +366,5 @@ impl From<Rejected> for Stopped {
 }
 
 fn receipt((due, number): MessageId, receive_count: u32) -> Receipt {
-    Receipt(Text::from(format!("{due}.{number}.{receive_count}")))
+    Receipt(format_text!("{due}.{number}.{receive_count}"))
 }

@@ -60,15 +60,22 @@ impl Key {
     /// Whether a row can stand here: from 1 to [`PARTITION_BYTES_MAX`] and from 1 to
     /// [`SORT_BYTES_MAX`] bytes. Backends check it before they write.
     pub fn check(&self) -> Result<(), TableError> {
-        part(self, "the partition key", &self.partition, PARTITION_BYTES_MAX)?;
-        part(self, "the sort key", &self.sort, SORT_BYTES_MAX)
+        part(self, || "the partition key", &self.partition, PARTITION_BYTES_MAX)?;
+        part(self, || "the sort key", &self.sort, SORT_BYTES_MAX)
     }
 }
 
-fn part(key: &Key, what: &str, text: &str, max: usize) -> Result<(), TableError> {
+fn part<W: fmt::Display>(
+    key: &Key,
+    what: impl FnOnce() -> W,
+    text: &str,
+    max: usize,
+) -> Result<(), TableError> {
     match text.len() {
-        0 => Err(too_large(key, format!("{what} is empty"))),
-        bytes if bytes > max => Err(too_large(key, format!("{what} has {bytes} bytes, the most is {max}"))),
+        0 => Err(too_large(key, format!("{} is empty", what()))),
+        bytes if bytes > max => {
+            Err(too_large(key, format!("{} has {bytes} bytes, the most is {max}", what())))
+        }
         _ => Ok(()),
     }
 }
@@ -130,11 +137,11 @@ impl Row {
             let index = entry.index;
             part(
                 &self.key,
-                &format!("the partition key of index {index:?}"),
+                || format!("the partition key of index {index:?}"),
                 &entry.partition,
                 PARTITION_BYTES_MAX,
             )?;
-            part(&self.key, &format!("the sort key of index {index:?}"), &entry.sort, SORT_BYTES_MAX)?;
+            part(&self.key, || format!("the sort key of index {index:?}"), &entry.sort, SORT_BYTES_MAX)?;
             if self.indexes[..place].iter().any(|earlier| earlier.index == index) {
                 return Err(too_large(
                     &self.key,

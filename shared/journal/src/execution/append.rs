@@ -1,5 +1,7 @@
 //! The one conditional put that everything rests on.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use model::arn::ExecutionArn;
 use model::error::Failure;
@@ -57,7 +59,7 @@ impl Executions {
         let mut meta = meta.clone();
         let config = &self.store.config;
         let outlined =
-            payload::outline(&mut meta, &place.scope, config.payload_bytes_inline_max, known, None);
+            payload::outline(&mut meta, place.scope(), config.payload_bytes_inline_max, known, None);
         blobs.extend(outlined.blobs);
         let body = self.body(place, &mut record, &mut blobs, known);
         let due = match &meta.ending {
@@ -67,7 +69,7 @@ impl Executions {
         let row = meta::row(config, partition, &meta, &body, 0, due);
         let parks = wake_at.is_some() && meta.ending.is_none();
         let parked = self.put_record(row, &record, &blobs, parks).await?;
-        let first = First { place: place.clone(), meta, record: body, revision: 0 };
+        let first = First { place: place.clone(), meta: Arc::new(meta), record: body, revision: 0 };
         Ok(Appended { parked, first: Some(first) })
     }
 
@@ -144,7 +146,7 @@ impl Executions {
         known: &mut Known,
     ) -> Bytes {
         let config = &self.store.config;
-        let scope = &place.scope;
+        let scope = place.scope();
         let mut payloads = HistoryPayloads(&mut record.history);
         let (inline_max, pool) = (config.payload_bytes_inline_max, Some(&mut record.pool));
         let outlined = payload::outline(&mut payloads, scope, inline_max, known, pool);
@@ -153,7 +155,7 @@ impl Executions {
         if body.len() <= config.record_bytes_inline_max {
             return body;
         }
-        let blob = Text::from(format!("{scope}r{}-{:016x}", record.seq, record.writer.0));
+        let blob = Text::from(format!("{scope}/r{}-{:016x}", record.seq, record.writer.0));
         let row = code::reference(&record.head(), &blob);
         blobs.push((blob, body));
         row
@@ -193,7 +195,7 @@ impl Executions {
             steps: Bytes::new(),
             state: None,
         };
-        let place = Place::of(partition);
+        let place = Place { partition };
         self.append(&place, record, None, Vec::new(), &mut Known::default()).await.map(|_| ())
     }
 
@@ -201,20 +203,21 @@ impl Executions {
     /// was written, or may have been. `first` as it was created or loaded.
     pub async fn close(&self, first: &First, ending: &Ending) -> Result<bool, StoreError> {
         let config = &self.store.config;
-        let Place { partition, scope } = &first.place;
         let mut first = first.clone();
         let mut tried = false;
         loop {
-            let First { meta, record, revision, .. } = &first;
+            let First { place, meta, record, revision } = &first;
+            let partition = &place.partition;
             if meta.ending.is_some() {
                 return Ok(tried);
             }
             // The input is as it is stored; only the output has yet to be.
             let mut closed = ending.clone();
             let known = &mut Known::default();
-            let outlined = payload::outline(&mut closed, scope, config.payload_bytes_inline_max, known, None);
+            let outlined =
+                payload::outline(&mut closed, place.scope(), config.payload_bytes_inline_max, known, None);
             payload::write(&self.store, &outlined.blobs).await?;
-            let closed = Meta { ending: Some(closed), ..meta.clone() };
+            let closed = Meta { ending: Some(closed), ..(**meta).clone() };
             let gone = self.gone_at(partition, ending);
             let row = meta::row(config, partition, &closed, record, revision.wrapping_add(1), Some(gone));
             match self.store.table.put(row, Condition::Revision(*revision)).await {
@@ -235,7 +238,7 @@ impl Executions {
 
     /// Where an execution is stored; an error when it is not of this home.
     pub fn place(&self, execution: &ExecutionArn) -> Result<Place, StoreError> {
-        self.partition(execution).map(Place::of)
+        self.partition(execution).map(|partition| Place { partition })
     }
 
     pub(super) fn partition(&self, execution: &ExecutionArn) -> Result<Text, StoreError> {

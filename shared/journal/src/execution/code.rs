@@ -108,8 +108,8 @@ pub(super) struct Segments {
 }
 
 impl Segments {
-    pub fn split(bytes: &[u8]) -> Result<Segments, StoreError> {
-        let body = match bytes {
+    pub fn split(bytes: &Bytes) -> Result<Segments, StoreError> {
+        let body = match &bytes[..] {
             [FORMAT, flags, rest @ ..] if flags & COMPRESSED != 0 => {
                 let (length, compressed) = rest.split_at_checked(4).ok_or_else(short)?;
                 let length = le(length);
@@ -122,7 +122,7 @@ impl Segments {
                     })?
                     .into()
             }
-            [FORMAT, _, rest @ ..] => Bytes::copy_from_slice(rest),
+            [FORMAT, _, ..] => bytes.slice(2..),
             [found, ..] => {
                 return Err(StoreError::Damaged(format!(
                     "a record has format {found}, this version reads format {FORMAT}"

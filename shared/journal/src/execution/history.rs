@@ -5,7 +5,7 @@ use model::history::HistoryEvent;
 use model::json::Text;
 use ports::{Order, Query};
 
-use super::record::HistoryPayloads;
+use super::record::{Events, HistoryPayloads};
 use super::{Executions, key, meta};
 use crate::payload;
 use crate::store::StoreError;
@@ -84,7 +84,7 @@ impl Executions {
                     Some(0) => meta::split_row(&row.body)?.1,
                     _ => row.body.clone(),
                 };
-                let record = self.record_of(&body).await?;
+                let record = self.record_of(&body, Events::All).await?;
                 if take(record.history, query, page) {
                     return Ok(());
                 }

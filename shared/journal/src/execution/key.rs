@@ -10,7 +10,7 @@
 //! Index `First` lists executions: `list/<machine>/<status>/<shard>`, sorted by start. Index
 //! `Second` holds what is to happen by itself: `wake/<shard>` and `gone/<shard>`, sorted by time.
 
-use model::arn::{Arn, ExecutionArn, Home, Resource, StateMachineArn};
+use model::arn::{ExecutionArn, Home, Resource, StateMachineArn};
 use model::json::{Text, format_text};
 use model::status::ExecutionStatus;
 use model::timestamp::Timestamp;
@@ -31,35 +31,19 @@ pub(super) const LAST: &str = "~";
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     pub(super) partition: Text,
-    /// What the keys of its blobs begin with.
-    pub(super) scope: Text,
 }
 
 impl Place {
-    pub(super) fn of(partition: Text) -> Place {
-        Place { scope: blob_scope(&partition), partition }
-    }
-
-    /// What the keys of its blobs begin with.
+    /// What the keys of its blobs begin with, before a `/`.
     pub fn scope(&self) -> &str {
-        &self.scope
+        &self.partition
     }
 }
 
 /// The partition of an execution; none when it is not of this home or cannot be stored.
 pub(super) fn partition(home: &Home, arn: &ExecutionArn) -> Option<Text> {
-    let Arn { home: found, resource } = arn.arn();
-    if found != *home {
-        return None;
-    }
-    let name = match resource {
-        Resource::Execution { state_machine, name } => format_text!("x/{state_machine}:{name}"),
-        Resource::MapExecution { state_machine, label, name } => {
-            format_text!("x/{state_machine}/{label}:{name}")
-        }
-        _ => return None,
-    };
-    Some(name)
+    let name = home.strip(arn.as_str())?.strip_prefix("execution:")?;
+    Some(format_text!("x/{name}"))
 }
 
 /// The execution that a partition belongs to.

@@ -1,5 +1,7 @@
 //! Reading what a driver goes on from.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use model::arn::ExecutionArn;
 use model::json::Text;
@@ -7,7 +9,7 @@ use ports::{Order, Query, Row};
 
 use super::code::{self, Segments};
 use super::meta::{First, Meta};
-use super::record::{Ending, Head, Record};
+use super::record::{Ending, Events, Head, Record};
 use super::{Executions, Place, key};
 use crate::payload;
 use crate::store::StoreError;
@@ -16,7 +18,7 @@ use crate::store::StoreError;
 #[derive(Clone, Debug)]
 pub struct Loaded {
     /// Who it is.
-    pub meta: Meta,
+    pub meta: Arc<Meta>,
     /// Record 0, for [`Executions::close`].
     pub first: First,
     /// The newest record.
@@ -24,7 +26,8 @@ pub struct Loaded {
     /// How it ended, if it has.
     pub ending: Option<Ending>,
     /// The newest record with a state, and those behind it. Of an execution that has ended, the
-    /// last record may be all, with a state or without.
+    /// last record may be all, with a state or without. History is read of a record that ends
+    /// only.
     pub records: Vec<Record>,
     /// The row of the newest record when it has an entry among the wake-ups.
     pub parked: Option<Row>,
@@ -60,7 +63,7 @@ impl Executions {
         let parked = parked.then(|| newest.clone());
         let mut rows = vec![newest];
         let mut records = Vec::new();
-        let place = Place::of(partition);
+        let place = Place { partition };
         let partition = &place.partition;
         let mut first = None;
         loop {
@@ -68,9 +71,9 @@ impl Executions {
                 let record = match key::seq(&row.key) {
                     Some(0) => {
                         let found = first.insert(First::of(place.clone(), &row)?);
-                        self.record_of(&found.record).await?
+                        self.record_of(&found.record, Events::Ending).await?
                     }
-                    _ => self.record_of(&row.body).await?,
+                    _ => self.record_of(&row.body, Events::Ending).await?,
                 };
                 let complete = record.state.is_some() || record.ending().is_some();
                 records.push(record);
@@ -83,7 +86,10 @@ impl Executions {
                         None => self.first(&place).await?,
                     };
                     let mut meta = first.meta.clone();
-                    payload::inline(&self.store, &mut meta).await?;
+                    if meta.is_outlined() {
+                        let meta: &mut Meta = Arc::make_mut(&mut meta);
+                        payload::inline(&self.store, meta).await?;
+                    }
                     if let Some(ending) = &mut ending {
                         payload::inline(&self.store, ending).await?;
                     }
@@ -101,7 +107,9 @@ impl Executions {
     /// The newest record of a partition without what only drivers need.
     pub(super) async fn newest(&self, partition: &Text) -> Result<Option<Record>, StoreError> {
         match self.rows(partition, None, 1).await?.pop() {
-            Some(row) if key::seq(&row.key) != Some(0) => self.record_of(&row.body).await.map(Some),
+            Some(row) if key::seq(&row.key) != Some(0) => {
+                self.record_of(&row.body, Events::Ending).await.map(Some)
+            }
             _ => Ok(None),
         }
     }
@@ -125,11 +133,11 @@ impl Executions {
     }
 
     /// A record from its row, or from the blob that the row refers to.
-    pub(super) async fn record_of(&self, bytes: &Bytes) -> Result<Record, StoreError> {
+    pub(super) async fn record_of(&self, bytes: &Bytes, events: Events) -> Result<Record, StoreError> {
         match code::referred(bytes)? {
-            None => Record::decode(bytes),
+            None => Record::decode(bytes, events),
             Some(key) => match self.store.blobs.get(key).await? {
-                Some(blob) => Record::decode(&blob),
+                Some(blob) => Record::decode(&blob, events),
                 None => Err(StoreError::Damaged(format!("the record {key} is missing"))),
             },
         }

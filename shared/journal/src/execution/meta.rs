@@ -1,5 +1,7 @@
 //! META: who an execution is and, once it has ended, how.
 
+use std::sync::Arc;
+
 use bytes::{BufMut as _, Bytes, BytesMut};
 use engine::Execution;
 use model::error::Failure;
@@ -11,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::code::{self, take};
 use super::list::Summary;
-use super::record::Ending;
+use super::record::{Ending, Events};
 use super::{Executions, Place, key};
 use crate::payload::{self, Payloads};
 use crate::store::{FORMAT, StoreError};
@@ -59,15 +61,28 @@ impl Meta {
 #[derive(Clone, Debug)]
 pub struct First {
     pub(super) place: Place,
-    pub(super) meta: Meta,
+    pub(super) meta: Arc<Meta>,
     pub(super) record: Bytes,
     pub(super) revision: u64,
 }
 
 impl First {
+    /// Where the execution is stored.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
     pub(super) fn of(place: Place, row: &Row) -> Result<First, StoreError> {
         let (meta, record) = split_row(&row.body)?;
-        Ok(First { place, meta, record, revision: row.revision })
+        Ok(First { place, meta: Arc::new(meta), record, revision: row.revision })
+    }
+}
+
+impl Meta {
+    /// Whether payloads of it stand elsewhere.
+    pub(super) fn is_outlined(&self) -> bool {
+        let output = self.ending.as_ref().and_then(|ending| ending.output.as_ref());
+        std::iter::once(&self.input).chain(output).any(payload::is_outlined)
     }
 }
 
@@ -127,7 +142,7 @@ impl Executions {
         if meta.ending.is_none() {
             let newest = match self.newest(&partition).await? {
                 Some(newest) => newest,
-                None => self.record_of(&first).await?,
+                None => self.record_of(&first, Events::Ending).await?,
             };
             last_event_id = newest.last_event_id;
             meta.ending = newest.ending();

@@ -33,7 +33,7 @@ pub struct Record {
     pub at: Timestamp,
     /// Id of the newest event of the execution after it.
     pub last_event_id: u64,
-    /// The events that it added.
+    /// The events that it added, where they were read.
     pub history: Vec<HistoryEvent>,
     /// The payloads of the steps and the state.
     pub pool: Pool,
@@ -70,6 +70,17 @@ pub(super) struct Head {
     pub last_event_id: u64,
     pub events: u64,
     pub has_state: bool,
+    /// The execution ends with it.
+    pub ends: bool,
+}
+
+/// Which events of a record are read: they are many, and most readers want its state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Events {
+    /// All.
+    All,
+    /// Those of a record with which the execution ends.
+    Ending,
 }
 
 impl Record {
@@ -87,6 +98,7 @@ impl Record {
             last_event_id: self.last_event_id,
             events: self.history.len() as u64,
             has_state: self.state.is_some(),
+            ends: self.ending().is_some(),
         }
     }
 
@@ -103,12 +115,15 @@ impl Record {
     }
 
     /// Reads the stored form.
-    pub(super) fn decode(bytes: &[u8]) -> Result<Record, StoreError> {
+    pub(super) fn decode(bytes: &Bytes, events: Events) -> Result<Record, StoreError> {
         let segments = Segments::split(bytes)?;
         let head: Head = segments.head()?;
         let pool = Pool::of(segments.pool()?);
-        let mut history = segments.history()?;
-        pool.fill(&mut HistoryPayloads(&mut history))?;
+        let mut history = Vec::new();
+        if events == Events::All || head.ends {
+            history = segments.history()?;
+            pool.fill(&mut HistoryPayloads(&mut history))?;
+        }
         Ok(Record {
             seq: head.seq,
             writer: head.writer,

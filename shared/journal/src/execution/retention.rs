@@ -7,7 +7,7 @@ use model::timestamp::Timestamp;
 use ports::{Condition, Order, Query, TableError};
 
 use super::code::{self, take};
-use super::record::Record;
+use super::record::{Events, Record};
 use super::{Executions, key, meta};
 use crate::store::StoreError;
 
@@ -67,7 +67,7 @@ impl Executions {
         let mut rest: &[u8] = &archive;
         while !rest.is_empty() {
             let (record, behind) = take(rest)?;
-            records.push(Record::decode(record)?);
+            records.push(Record::decode(&archive.slice_ref(record), Events::All)?);
             rest = behind;
         }
         Ok(records)
@@ -84,7 +84,7 @@ impl Executions {
                     Some(0) => meta::split_row(&row.body)?.1,
                     _ => row.body.clone(),
                 };
-                let record = self.record_of(&body).await?;
+                let record = self.record_of(&body, Events::All).await?;
                 let head = super::record::Head { has_state: false, ..record.head() };
                 let bytes = code::encode(&head, &[], &record.history, &[], &[], 0);
                 out.put_u32_le(u32::try_from(bytes.len()).unwrap_or(u32::MAX));

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::{Arn, ArnError, Home, Resource};
-use crate::json::{Text, Value};
+use crate::json::{Text, Value, format_text};
 
 macro_rules! identity {
     ($(#[$doc:meta])* $name:ident, $($kind:pat_param)|+) => {
@@ -19,11 +19,7 @@ macro_rules! identity {
             /// Checks that the text is an ARN of this kind; [`ArnError::Kind`] when it is one of
             /// another kind.
             pub fn parse(text: &str) -> Result<$name, ArnError> {
-                match Arn::parse(text)?.resource {
-                    // Texts and ARNs correspond one to one, so this is what would be printed.
-                    $($kind)|+ => Ok($name(text.into())),
-                    other => Err(ArnError::Kind(other.type_name().into())),
-                }
+                $name::try_from(Text::new(text))
             }
 
             /// The text.
@@ -50,7 +46,11 @@ macro_rules! identity {
             type Error = ArnError;
 
             fn try_from(text: Text) -> Result<$name, ArnError> {
-                $name::parse(&text)
+                match Arn::parse(&text)?.resource {
+                    // Texts and ARNs correspond one to one, so this is what would be printed.
+                    $($kind)|+ => Ok($name(text)),
+                    other => Err(ArnError::Kind(other.type_name().into())),
+                }
             }
         }
 
@@ -154,7 +154,7 @@ impl ExecutionArn {
     /// The state machine that is executed; for a child of a distributed Map, the one that holds
     /// the Map.
     pub fn state_machine(&self) -> StateMachineArn {
-        state_machine_of(self.arn())
+        state_machine_of(&self.0)
     }
 
     /// Name of the execution.
@@ -177,7 +177,7 @@ impl ExecutionArn {
 impl MapRunArn {
     /// The state machine that holds the Map.
     pub fn state_machine(&self) -> StateMachineArn {
-        state_machine_of(self.arn())
+        state_machine_of(&self.0)
     }
 
     /// Label of the Map state.
@@ -193,8 +193,11 @@ impl ActivityArn {
     }
 }
 
-/// Of an ARN that is not an activity's.
-fn state_machine_of(Arn { home, resource }: Arn) -> StateMachineArn {
-    let name = resource.state_machine().cloned().unwrap_or_default();
-    StateMachineArn(Arn { home, resource: Resource::StateMachine { name } }.to_string().into())
+/// Of an ARN whose name is that of a state machine, perhaps with a label: that of an execution or
+/// a Map Run.
+fn state_machine_of(arn: &str) -> StateMachineArn {
+    let mut colons = arn.match_indices(':').map(|(at, _)| at);
+    let (home, kind) = (colons.nth(4).unwrap_or_default(), colons.next().unwrap_or_default());
+    let name = arn[kind..].trim_start_matches(':').split([':', '/']).next().unwrap_or_default();
+    StateMachineArn(format_text!("{}:stateMachine:{name}", &arn[..home]))
 }

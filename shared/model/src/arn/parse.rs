@@ -44,13 +44,19 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn resource(&self, resource: &str) -> Result<Resource, ArnError> {
         let (kind, rest) = resource.split_once(':').unwrap_or((resource, ""));
-        let parts: Vec<&str> = rest.split(':').collect();
+        // No kind has more than three parts; the fourth tells that there are more.
+        let mut places = [""; 4];
+        let mut count = 0;
+        for (place, part) in places.iter_mut().zip(rest.split(':')) {
+            (*place, count) = (part, count + 1);
+        }
+        let parts = &places[..count];
         match kind {
-            "stateMachine" => self.state_machine(&parts),
-            "execution" => self.execution(&parts),
-            "express" => self.express(&parts),
-            "mapRun" => self.map_run(&parts),
-            "activity" => match parts[..] {
+            "stateMachine" => self.state_machine(parts),
+            "execution" => self.execution(parts),
+            "express" => self.express(parts),
+            "mapRun" => self.map_run(parts),
+            "activity" => match *parts {
                 [name] => Ok(Resource::Activity { name: self.name("name", name)? }),
                 _ => Err(self.form("activity:<name>")),
             },

@@ -133,6 +133,9 @@ fn identities_lead_to_one_another() {
     let check = |execution: ExecutionArn, rest: &str, is_express: bool| {
         assert_eq!(execution.as_str(), format!("{HOME}:{rest}"));
         assert_eq!(execution.state_machine(), machine);
+        assert_eq!(machine.arn().home.strip(execution.as_str()), Some(rest));
+        assert_eq!(Home::new("aws", "us-east-2", "111111111111").strip(execution.as_str()), None);
+        assert_eq!(Home::new("aws", "us-east-1", "11111111111").strip(execution.as_str()), None);
         assert_eq!(execution.name(), "e");
         assert_eq!(execution.is_express(), is_express);
     };

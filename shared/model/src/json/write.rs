@@ -66,7 +66,7 @@ pub fn write_string(out: &mut String, text: &str) {
 }
 
 /// Bytes that [`write_string`] appends.
-pub(super) fn string_len(text: &str) -> usize {
+pub fn string_len(text: &str) -> usize {
     let escaped = text.bytes().map(|byte| match byte {
         b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 1,
         0..=0x1f => 5,
