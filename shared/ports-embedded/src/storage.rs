@@ -80,7 +80,7 @@ impl Storage {
                     CompressionType::Lz4,
                 ]))
                 .filter_block_pinning_policy(PinningPolicy::all(true))
-                .index_block_pinning_policy(PinningPolicy::all(true));
+                .index_block_pinning_policy(PinningPolicy::all(false));
             let tree = guarded(|| config.open()).map_err(|reason| OpenError::damaged(&folder, reason))?;
             let highest = guarded(|| Ok(tree.get_highest_persisted_seqno()));
             if let Some(highest) = highest.map_err(|reason| OpenError::damaged(&folder, reason))? {

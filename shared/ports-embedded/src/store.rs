@@ -35,7 +35,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Options {
-        Options { cache_bytes: 24 * 1024 * 1024, memtable_bytes: 32 * 1024 * 1024 }
+        Options { cache_bytes: 16 * 1024 * 1024, memtable_bytes: 32 * 1024 * 1024 }
     }
 }
 
