@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use bench::report::{self, Report};
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Measures some figures.
 type Group = fn(&mut Report);

@@ -29,7 +29,7 @@ use args::{Cli, Command};
 /// Small records of many executions come and go on all threads, which the system's allocator
 /// answers with twice the memory.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     let Cli { color, command } = Cli::parse();

@@ -10,7 +10,7 @@ use bench::load;
 use bench::report::percentile;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> Result<(), String> {
     let mut args = std::env::args().skip(1);
