@@ -34,6 +34,9 @@
 //! | `lsm-tree` 3.1 (fjall's files), plain log | 52,000 | 1,470 | its memtable takes the most |
 //! | this crate | 42,000 | 460 | messages that are deleted soon never reach a file |
 //!
+//! With the settings of today a parked execution takes 740 bytes: blocks are small and what has been
+//! written lately is not compressed, because 100,000 timers that fire read 100,000 rows.
+//!
 //! So the sorted files are `lsm-tree`'s, with its checksums, filters, compression and merges; log,
 //! memtable, queues and group commit are ours, for what a workflow engine needs of them.
 //!

@@ -25,7 +25,7 @@ use crate::error::{Failure, OpenError};
 use crate::key::Space;
 use crate::memtable::{Memtable, Write, is_empty};
 
-/// What one read takes from a file: large enough that similar rows compress well together.
+/// What one read takes from a file and unpacks, however small its row is.
 const BLOCK_BYTES: u32 = 4 * 1024;
 /// Open files of all trees.
 const FILES_MAX: usize = 256;
