@@ -163,8 +163,8 @@ impl Door {
             None => return Ok(Delivered::DoesNotExist),
         };
         let Some(task) = held.state.snapshot.task_with_token(token) else { return Ok(Delivered::NoSuchTask) };
-        let now = world.now();
         if let Some(seconds) = task.heartbeat_seconds {
+            let now = world.now();
             let millis = seconds.saturating_mul(1_000);
             let noted = world.executions.heartbeat(&arn, task.effect.0).await?;
             let fresh = noted.is_some_and(|noted| now.millis_since(noted) < quarter_millis(seconds));
@@ -172,7 +172,8 @@ impl Door {
                 world.executions.put_heartbeat(&arn, task.effect.0, now, millis).await?;
             }
         }
-        Ok(Delivered::Accepted { at: now })
+        // Whoever looks from now on finds the note.
+        Ok(Delivered::Accepted { at: world.now() })
     }
 }
 

@@ -265,10 +265,21 @@ impl Held {
         input: Input,
         delivery: Option<DeliveryId>,
     ) -> Result<Verdict, WorldError> {
+        self.apply_at(world, world.now(), input, delivery)
+    }
+
+    /// The same for something that is known as it was at `now`, a little ago.
+    pub fn apply_at(
+        &mut self,
+        world: &Inner,
+        now: Timestamp,
+        input: Input,
+        delivery: Option<DeliveryId>,
+    ) -> Result<Verdict, WorldError> {
         if let Some(verdict) = delivery.and_then(|delivery| self.state.taken(delivery)) {
             return Ok(verdict);
         }
-        let (now, seed) = (world.now(), world.random()?);
+        let seed = world.random()?;
         let mut env = Env::new(now, seed);
         env.limits = world.limits;
         env.missing_activities = self.missing_activities.clone();

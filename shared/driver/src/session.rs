@@ -273,7 +273,8 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Whatever is due happens; but a worker that was heard in time is not timed out.
+    /// Whatever is due happens; but a worker that was heard in time is not timed out. It happens as
+    /// of the time before the heartbeats were read: of those that came since, nothing is known.
     async fn wake(&mut self, world: &Inner) -> Result<(), WorldError> {
         let now = world.now();
         let silent: Vec<_> = self
@@ -288,11 +289,11 @@ impl Session<'_> {
             if let Some(noted) = world.executions.heartbeat(&self.held.arn, effect.0).await? {
                 // More were accepted within a quarter of the time, which are not noted.
                 let at = noted.plus_millis(quarter_millis(seconds));
-                self.held.apply(world, Input::Heartbeat { token, at }, None)?;
+                self.held.apply_at(world, now, Input::Heartbeat { token, at }, None)?;
             }
         }
         if self.held.wake_at().is_some_and(|at| at <= now) {
-            self.held.apply(world, Input::Wake, None)?;
+            self.held.apply_at(world, now, Input::Wake, None)?;
         }
         Ok(())
     }

@@ -256,3 +256,23 @@ async fn a_worker_that_is_heard_in_time_is_not_timed_out_and_heartbeats_cost_few
     assert_eq!(found.failure.error.as_deref(), Some("States.Timeout"));
     assert!(matches!(scene.door.heartbeat(&token).await.unwrap(), Delivered::Ended { .. }));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_timeout_is_as_old_as_what_is_known_of_the_worker() {
+    let scene = Scene::new(HEARTBEAT, Config::default()).await;
+    let _driver = scene.driver().await;
+    scene.start("x", Value::object()).await;
+    settle().await;
+    *scene.slow.heartbeat.lock().unwrap() = Duration::from_secs(5);
+    scene.ended("x", 60).await;
+    let time = |kind: &str| {
+        let kind = kind.to_owned();
+        let history = scene.history("x");
+        async move {
+            let history = history.await;
+            history.iter().find(|event| event.event.type_name() == kind).unwrap().timestamp
+        }
+    };
+    let silent = time("TaskTimedOut").await.millis_since(time("TaskSubmitted").await);
+    assert!((20_000..21_000).contains(&silent), "timed out after {silent} ms");
+}

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use asl::state::Resource;
+use async_trait::async_trait;
 use driver::{Config, Delivered, Door, Driver, Machines, Seeds, Start, Started, Sweeper, World, WorldParts};
 use engine::{Call, Execution, TaskOutcome, TaskToken};
 use integrations::{Answer, Answering, NotCallable, Tasks};
@@ -17,7 +18,10 @@ use model::history::HistoryEvent;
 use model::json::Value;
 use model::limits::Limits;
 use model::timestamp::Timestamp;
-use ports::{Clock, Order, QueueSettings, Queues, Virtual, memory};
+use ports::{
+    Clock, Condition, IndexPage, IndexQuery, Key, Order, Page, Query, QueueSettings, Queues, Row, Table,
+    TableError, Virtual, memory,
+};
 use tokio::sync::Notify;
 
 /// When worlds begin.
@@ -27,6 +31,8 @@ pub const BEGIN: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 pub struct Scene {
     pub clock: Arc<dyn Clock>,
     pub table: Arc<memory::Table>,
+    /// The same as everybody uses it.
+    pub slow: Arc<Slow>,
     pub bus: Arc<memory::Bus>,
     pub queues: Arc<memory::Queues>,
     pub world: World,
@@ -54,7 +60,8 @@ impl Scene {
         let home =
             Home { partition: "aws".into(), region: "us-east-1".into(), account: "123456789012".into() };
         let blobs = Arc::new(memory::Blobs::new());
-        let store = Store::open(table.clone(), blobs, journal::Config::new(home.clone())).await.unwrap();
+        let slow = Arc::new(Slow { table: table.clone(), heartbeat: Mutex::default() });
+        let store = Store::open(slow.clone(), blobs, journal::Config::new(home.clone())).await.unwrap();
         let machines = Machines::new(Registry::new(store.clone()));
         let machine = StateMachineArn::new(&home, "m").unwrap();
         let parsed = asl::parse(definition, &asl::Options::default());
@@ -66,6 +73,7 @@ impl Scene {
             world: world(&clock, &queues, &bus, &machines, &store, &config).await,
             clock,
             table,
+            slow,
             bus,
             queues,
             tasks: Arc::default(),
@@ -181,6 +189,41 @@ async fn world(
         limits: Limits::default(),
         config: config.clone(),
     })
+}
+
+/// A table whose answers may be late.
+pub struct Slow {
+    table: Arc<memory::Table>,
+    /// How late the notes of heartbeats come.
+    pub heartbeat: Mutex<Duration>,
+}
+
+#[async_trait]
+impl Table for Slow {
+    async fn get(&self, key: &Key) -> Result<Option<Row>, TableError> {
+        let found = self.table.get(key).await;
+        let late = *self.heartbeat.lock().unwrap();
+        if key.sort.starts_with("h/") && !late.is_zero() {
+            tokio::time::sleep(late).await;
+        }
+        found
+    }
+
+    async fn put(&self, row: Row, condition: Condition) -> Result<(), TableError> {
+        self.table.put(row, condition).await
+    }
+
+    async fn delete(&self, key: &Key, condition: Condition) -> Result<(), TableError> {
+        self.table.delete(key, condition).await
+    }
+
+    async fn query(&self, query: &Query) -> Result<Page, TableError> {
+        self.table.query(query).await
+    }
+
+    async fn query_index(&self, query: &IndexQuery) -> Result<IndexPage, TableError> {
+        self.table.query_index(query).await
+    }
 }
 
 /// A driver that runs.
