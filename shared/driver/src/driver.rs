@@ -8,6 +8,7 @@ use std::time::Duration;
 use integrations::Tasks;
 use journal::execution::Owner;
 use model::arn::ExecutionArn;
+use model::timestamp::Timestamp;
 use ports::queue::BATCH_MAX;
 use ports::{Receipt, Received};
 use tokio::sync::{Notify, watch};
@@ -68,6 +69,7 @@ impl Driver {
     /// `grace_millis` to end; everything else is handed over. Dropping the future stops at once,
     /// as a crash would.
     pub async fn run(&self, shutdown: impl Future<Output = ()>) {
+        self.closing.send_replace(false);
         let mut tasks = JoinSet::new();
         tokio::pin!(shutdown);
         let keeper = self.keep();
@@ -79,7 +81,12 @@ impl Driver {
                 () = &mut shutdown => break,
                 () = &mut keeper => {}
                 Some(_) = tasks.join_next(), if !tasks.is_empty() => {}
-                received = self.receive(free), if free > 0 => self.route(received, &mut tasks),
+                received = self.receive(free), if free > 0 => {
+                    for hold in self.route(received) {
+                        let shared = self.shared.clone();
+                        tasks.spawn(async move { delete(&shared, &hold.await).await });
+                    }
+                }
                 () = self.sessions.freed.notified(), if free == 0 => {}
             }
         }
@@ -96,6 +103,48 @@ impl Driver {
         }
     }
 
+    /// Drives what these messages are about until it rests, and says which of them have to come
+    /// again: the others are the caller's to delete. `grace_millis` before `until` no new call is
+    /// started any more, and what waits for none is handed over; at `until` everything stops, as
+    /// a crash would stop it.
+    pub async fn take(&self, received: Vec<Received>, until: Timestamp) -> Vec<Receipt> {
+        self.closing.send_replace(false);
+        let world = &self.shared.world;
+        let mut again: Vec<Receipt> = received.iter().map(|received| received.receipt.clone()).collect();
+        let mut tasks = JoinSet::new();
+        for hold in self.route(received) {
+            tasks.spawn(hold);
+        }
+        let keeper = async {
+            // A queue in front of functions hides messages for longer than any of these runs.
+            self.hide().await;
+            self.keep().await;
+        };
+        tokio::pin!(keeper);
+        let closing_at = until.plus_millis(-world.config.grace_millis);
+        let (closing, ending) = (world.sleep_until(closing_at), world.sleep_until(until));
+        tokio::pin!(closing, ending);
+        while !tasks.is_empty() {
+            tokio::select! {
+                biased;
+                Some(joined) = tasks.join_next() => {
+                    // One that panicked is done with nothing.
+                    let done = joined.unwrap_or_default();
+                    again.retain(|receipt| !done.contains(receipt));
+                }
+                () = &mut keeper => {}
+                () = &mut ending => break,
+                () = &mut closing, if !*self.closing.borrow() => {
+                    self.closing.send_replace(true);
+                }
+            }
+        }
+        tasks.shutdown().await;
+        // One that never began to run has left nothing behind by itself.
+        self.sessions.lock().clear();
+        again
+    }
+
     async fn receive(&self, free: usize) -> Vec<Received> {
         let world = &self.shared.world;
         match world.queue.receive(free.min(BATCH_MAX), RECEIVE_WAIT).await {
@@ -108,7 +157,9 @@ impl Driver {
         }
     }
 
-    fn route(&self, received: Vec<Received>, tasks: &mut JoinSet<()>) {
+    /// Gives messages to the sessions of their executions; those that are new have yet to be run.
+    fn route(&self, received: Vec<Received>) -> Vec<impl Future<Output = Vec<Receipt>> + use<>> {
+        let mut begun = Vec::new();
         for received in received {
             let message = match Message::decode(&received.body) {
                 Ok(message) => message,
@@ -131,8 +182,9 @@ impl Driver {
             held.insert(message.execution.clone(), entry);
             drop(held);
             let (shared, sessions) = (self.shared.clone(), self.sessions.clone());
-            tasks.spawn(hold(shared, sessions, message.execution, arrival, mailbox));
+            begun.push(hold(shared, sessions, message.execution, arrival, mailbox));
         }
+        begun
     }
 
     /// Renews the lease, however often that takes: who has a call in hand for long is taken for
@@ -153,24 +205,27 @@ impl Driver {
     async fn keep(&self) {
         let world = &self.shared.world;
         let config = &world.config;
-        let visibility = Duration::from_millis(config.visibility_millis.max(0).unsigned_abs());
         let tick = (config.visibility_millis / 3).min(config.lease_refresh_millis).max(1);
         loop {
             world.sleep(tick).await;
-            let receipts: Vec<Receipt> =
-                self.sessions.lock().values().flat_map(|entry| entry.receipts.iter().cloned()).collect();
-            if receipts.is_empty() {
-                continue;
-            }
-            for batch in receipts.chunks(BATCH_MAX) {
-                if let Err(error) = world.queue.extend(batch, visibility).await {
-                    tracing::warn!(%error, "messages may come again while they are in hand");
-                }
-            }
-            if !config.sole_owner {
+            if self.hide().await && !config.sole_owner {
                 self.renew_lease().await;
             }
         }
+    }
+
+    /// Hides the messages in hand from now on. Whether there are any.
+    async fn hide(&self) -> bool {
+        let world = &self.shared.world;
+        let visibility = Duration::from_millis(world.config.visibility_millis.max(0).unsigned_abs());
+        let receipts: Vec<Receipt> =
+            self.sessions.lock().values().flat_map(|entry| entry.receipts.iter().cloned()).collect();
+        for batch in receipts.chunks(BATCH_MAX) {
+            if let Err(error) = world.queue.extend(batch, visibility).await {
+                tracing::warn!(%error, "messages may come again while they are in hand");
+            }
+        }
+        !receipts.is_empty()
     }
 }
 
@@ -180,13 +235,14 @@ impl Sessions {
     }
 }
 
+/// Holds an execution to its rest, and says which messages are done with: all of its own, or none.
 async fn hold(
     shared: Arc<Shared>,
     sessions: Arc<Sessions>,
     arn: ExecutionArn,
     first: Arrival,
     mailbox: Arc<Mailbox>,
-) {
+) -> Vec<Receipt> {
     // Also when the session panics or is dropped: its messages come again.
     let mut leaving = Leaving { sessions: &sessions, arn: &arn, armed: true };
     let mut first = first;
@@ -208,14 +264,15 @@ async fn hold(
             }
         };
         sessions.freed.notify_one();
-        if left == Left::Done {
-            for batch in receipts.chunks(BATCH_MAX) {
-                if let Err(error) = shared.world.queue.delete(batch).await {
-                    tracing::debug!(%error, "messages will come once more");
-                }
-            }
+        return if left == Left::Done { receipts } else { Vec::new() };
+    }
+}
+
+async fn delete(shared: &Shared, receipts: &[Receipt]) {
+    for batch in receipts.chunks(BATCH_MAX) {
+        if let Err(error) = shared.world.queue.delete(batch).await {
+            tracing::debug!(%error, "messages will come once more");
         }
-        return;
     }
 }
 

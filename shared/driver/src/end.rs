@@ -53,9 +53,7 @@ impl Inner {
     pub fn publishes(&self, status: ExecutionStatus) -> bool {
         match self.config.status_events {
             StatusEvents::All => true,
-            StatusEvents::Failures => {
-                !matches!(status, ExecutionStatus::Running | ExecutionStatus::Succeeded)
-            }
+            StatusEvents::Failures => is_failed(status),
             StatusEvents::None => false,
         }
     }
@@ -76,6 +74,18 @@ impl Inner {
         };
         Ok(self.bus.publish(event).await?)
     }
+}
+
+/// Whether a status event tells of an execution that failed, timed out or was aborted.
+pub fn is_failure(event: &Event) -> bool {
+    let status = event.detail.get("status").and_then(Value::as_str);
+    [ExecutionStatus::Failed, ExecutionStatus::TimedOut, ExecutionStatus::Aborted]
+        .iter()
+        .any(|failed| status == Some(failed.as_str()))
+}
+
+fn is_failed(status: ExecutionStatus) -> bool {
+    !matches!(status, ExecutionStatus::Running | ExecutionStatus::Succeeded)
 }
 
 /// The event's `detail`. Input, and then output, are left out when they are too large together.

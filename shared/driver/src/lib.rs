@@ -33,6 +33,7 @@ mod world;
 pub use config::{Config, StatusEvents};
 pub use door::{Delivered, Door, Start, Started};
 pub use driver::Driver;
+pub use end::is_failure;
 pub use inbox::{Deliveries, Gone, Inbox, inbox};
 pub use machines::{MachineError, Machines};
 pub use run::{Drive, DriveError};

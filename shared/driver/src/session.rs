@@ -459,7 +459,7 @@ impl Session<'_> {
                 }
             }
             () = sleep_until(&world, wake_at) => {}
-            _ = closing.changed(), if starts => {}
+            () = async { drop(closing.wait_for(|closing| *closing).await) }, if starts => {}
         }
         Ok(Next::Go)
     }

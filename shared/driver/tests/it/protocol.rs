@@ -7,6 +7,7 @@ use engine::{Input, TaskOutcome};
 use model::error::Failure;
 use model::json::Value;
 use model::status::ExecutionStatus;
+use ports::Queues as _;
 
 use crate::scene::{Scene, chain};
 
@@ -275,4 +276,77 @@ async fn a_timeout_is_as_old_as_what_is_known_of_the_worker() {
     };
     let silent = time("TaskTimedOut").await.millis_since(time("TaskSubmitted").await);
     assert!((20_000..21_000).contains(&silent), "timed out after {silent} ms");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_taken_is_done_or_has_to_come_again() {
+    let config = Config { grace_millis: 10_000, ..Config::default() };
+    let scene = Scene::new(&chain(&["A", "Gate", "B"]), config).await;
+    let driver = scene.taker().await;
+    scene.start("quick", Value::object()).await;
+    scene.start("held", Value::object()).await;
+    let received = scene.received(1).await;
+    assert_eq!(received.len(), 2);
+    let receipts: Vec<_> = received.iter().map(|received| received.receipt.clone()).collect();
+    // One of the two gates opens, the other call runs into the end.
+    let begun = scene.clock.now();
+    scene.tasks.gate.notify_one();
+    let again = driver.take(received, begun.plus_seconds(60)).await;
+    assert_eq!(scene.clock.now().millis_since(begun), 60_000);
+    let [again] = again.try_into().unwrap();
+    let ended = [scene.describe("quick").await.status, scene.describe("held").await.status];
+    let done: Vec<_> = ended.iter().filter(|status| **status == ExecutionStatus::Succeeded).collect();
+    assert_eq!(done.len(), 1, "{ended:?}");
+    assert_eq!(driver.sessions(), 0);
+    // The caller deletes what is done; the rest comes again, here as of a process that has gone.
+    let queue = scene.queues.open("driver").await.unwrap();
+    let done: Vec<_> = receipts.into_iter().filter(|receipt| *receipt != again).collect();
+    queue.delete(&done).await.unwrap();
+    let other = scene.taker().await;
+    while scene.queues.messages("driver").len() > 0 {
+        let received = scene.received(20).await;
+        let all: Vec<_> = received.iter().map(|received| received.receipt.clone()).collect();
+        let again = other.take(received, scene.clock.now().plus_seconds(60)).await;
+        let done: Vec<_> = all.into_iter().filter(|receipt| !again.contains(receipt)).collect();
+        queue.delete(&done).await.unwrap();
+    }
+    let statuses = [scene.describe("quick").await, scene.describe("held").await];
+    let lost = statuses.iter().find(|found| found.status == ExecutionStatus::Failed).unwrap();
+    assert_eq!(lost.failure.error.as_deref(), Some("States.TaskFailed"), "{:?}", lost.failure);
+    assert_eq!(scene.tasks.done("Gate"), 2, "no call is made twice");
+}
+
+#[tokio::test(start_paused = true)]
+async fn before_the_end_of_an_invocation_no_call_begins_and_what_waits_is_handed_over() {
+    let config = Config { grace_millis: 50_000, ..Config::default() };
+    let scene = Scene::new(&chain(&["Gate", "B"]), config).await;
+    let driver = scene.taker().await;
+    scene.start("x", Value::object()).await;
+    let received = scene.received(1).await;
+    let begun = scene.clock.now();
+    let gate = async {
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        scene.tasks.gate.notify_one();
+    };
+    // Closing after 10 s; the call comes back after 30.
+    let (again, ()) = tokio::join!(driver.take(received, begun.plus_seconds(60)), gate);
+    assert!(again.is_empty());
+    assert_eq!((scene.tasks.done("Gate"), scene.tasks.done("B")), (1, 0));
+    assert!(scene.clock.now().millis_since(begun) < 31_000);
+    // A message of its own, for whoever comes next: this driver again, in its next invocation.
+    let received = scene.received(20).await;
+    assert!(driver.take(received, scene.clock.now().plus_seconds(60)).await.is_empty());
+    assert_eq!(scene.describe("x").await.status, ExecutionStatus::Succeeded);
+    assert_eq!(scene.tasks.done("B"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_cannot_be_read_comes_again() {
+    let scene = Scene::new(&chain(&["A"]), Config::default()).await;
+    let queue = scene.queues.open("driver").await.unwrap();
+    queue.send("nonsense".into(), Duration::ZERO).await.unwrap();
+    let received = scene.received(1).await;
+    let receipt = received[0].receipt.clone();
+    let driver = scene.taker().await;
+    assert_eq!(driver.take(received, scene.clock.now().plus_seconds(60)).await, [receipt]);
 }

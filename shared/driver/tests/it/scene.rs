@@ -19,7 +19,7 @@ use model::json::Value;
 use model::limits::Limits;
 use model::timestamp::Timestamp;
 use ports::{
-    Clock, Condition, IndexPage, IndexQuery, Key, Order, Page, Query, QueueSettings, Queues, Row, Table,
+    Clock, Condition, IndexPage, IndexQuery, Key, Order, Page, Query, QueueSettings, Queues, Received, Row, Table,
     TableError, Virtual, memory,
 };
 use tokio::sync::Notify;
@@ -84,6 +84,19 @@ impl Scene {
         };
         scene.world = scene.door.world().clone();
         scene
+    }
+
+    /// A new driver process that takes what others receive.
+    pub async fn taker(&self) -> Driver {
+        let world =
+            world(&self.clock, &self.queues, &self.bus, &self.machines, &self.store, &self.config).await;
+        Driver::new(world, self.tasks.clone()).unwrap()
+    }
+
+    /// Receives as a function's trigger does, once `seconds` at most have passed.
+    pub async fn received(&self, seconds: u64) -> Vec<Received> {
+        let queue = self.queues.open("driver").await.unwrap();
+        queue.receive(10, Duration::from_secs(seconds)).await.unwrap()
     }
 
     /// A new driver process; it drives until it is dropped.
