@@ -2,6 +2,8 @@
 //! format 2.0 both): AWS JSON 1.0 at `/`, and what `rest` says elsewhere.
 
 mod rest;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -86,7 +88,11 @@ impl Request {
         let stage = self.request_context.stage.as_str();
         let behind = self.raw_path.strip_prefix('/').and_then(|path| path.strip_prefix(stage));
         match behind {
-            Some(path) if stage != "$default" && !stage.is_empty() && (path.is_empty() || path.starts_with('/')) => path,
+            Some(path)
+                if stage != "$default" && !stage.is_empty() && (path.is_empty() || path.starts_with('/')) =>
+            {
+                path
+            }
             _ => &self.raw_path,
         }
     }
@@ -100,7 +106,11 @@ impl Request {
     /// For how long whoever asked waits for an answer.
     fn patience(&self, left: Duration) -> Duration {
         let left = left.saturating_sub(MARGIN);
-        if self.request_context.domain_name.contains(".lambda-url.") { left } else { left.min(GATEWAY_PATIENCE) }
+        if self.request_context.domain_name.contains(".lambda-url.") {
+            left
+        } else {
+            left.min(GATEWAY_PATIENCE)
+        }
     }
 }
 

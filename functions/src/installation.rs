@@ -54,7 +54,7 @@ impl Installation {
             clock: clock.clone(),
             seeds: Seeds::System,
             machines: machines.clone(),
-            limits: settings.limits.clone(),
+            limits: settings.limits,
             config: settings.config.clone(),
         });
         let service = Service::new(ServiceParts {
@@ -64,7 +64,7 @@ impl Installation {
             clock,
             seeds: Seeds::System,
             machines,
-            limits: settings.limits.clone(),
+            limits: settings.limits,
             sdk_action: None,
         });
         let functions: Arc<dyn Tasks> = Arc::new(Functions::new(Endpoint::Aws));

@@ -152,12 +152,14 @@ impl Settings {
             shards: environment.parsed("STEPWRIGHT_SHARDS", "a number from 1 to 256", 8, |text| {
                 text.parse().ok().filter(|shards| (1..=256).contains(shards))
             })?,
-            limits: Limits {
-                payload_bytes_max: usize::try_from(payload_bytes).ok(),
-                ..Limits::SERVICE
-            },
+            limits: Limits { payload_bytes_max: usize::try_from(payload_bytes).ok(), ..Limits::SERVICE },
             config,
-            log: environment.parsed("STEPWRIGHT_LOG", LogLevel::EXPECTED, LogLevel::default(), LogLevel::parse)?,
+            log: environment.parsed(
+                "STEPWRIGHT_LOG",
+                LogLevel::EXPECTED,
+                LogLevel::default(),
+                LogLevel::parse,
+            )?,
         })
     }
 
@@ -169,6 +171,76 @@ impl Settings {
             wake_shards: self.shards,
             records_retention_millis: self.retention_days.saturating_mul(DAY_MILLIS),
             ..journal::Config::new(self.home.clone())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    const REQUIRED: [&str; 8] = [
+        "AWS_REGION",
+        "STEPWRIGHT_ACCOUNT",
+        "STEPWRIGHT_TABLE",
+        "STEPWRIGHT_ACTIVITY_QUEUES",
+        "STEPWRIGHT_BUCKET",
+        "STEPWRIGHT_BUS",
+        "STEPWRIGHT_QUEUE_URL",
+        "STEPWRIGHT_DEAD_LETTERS_URL",
+    ];
+
+    fn read(others: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        let mut all: BTreeMap<&str, &str> = REQUIRED.iter().map(|name| (*name, "x")).collect();
+        all.extend(others.iter().copied());
+        Settings::from_environment(&|name| all.get(name).map(|value| (*value).to_owned()))
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        for name in REQUIRED {
+            assert_eq!(read(&[(name, "")]).err(), Some(SettingsError::Missing(name)));
+        }
+        let settings = read(&[]).unwrap();
+        assert_eq!(settings.config, Config { shift_millis: Some(60_000), ..Config::default() });
+        assert_eq!(settings.limits, Limits::SERVICE);
+        assert_eq!(settings.journal().listing_shards, 8);
+    }
+
+    #[test]
+    fn thresholds_follow_the_lease() {
+        let settings = read(&[
+            ("STEPWRIGHT_LEASE_SECONDS", "3"),
+            ("STEPWRIGHT_SLEEP_SECONDS", "0.5"),
+            ("STEPWRIGHT_STATUS_EVENTS", "all"),
+            ("STEPWRIGHT_PAYLOAD_BYTES", "1048576"),
+            ("STEPWRIGHT_RETENTION_DAYS", "7"),
+        ])
+        .unwrap();
+        let config = &settings.config;
+        assert_eq!((config.lease_millis, config.visibility_millis), (3_000, 3_000));
+        assert_eq!((config.lease_refresh_millis, config.lease_margin_millis), (1_000, 500));
+        assert_eq!((config.sleep_millis_max, config.status_events), (500, StatusEvents::All));
+        assert_eq!(settings.limits.payload_bytes_max, Some(1_048_576));
+        assert_eq!(settings.journal().records_retention_millis, 7 * 24 * 60 * 60 * 1_000);
+    }
+
+    #[test]
+    fn what_cannot_be_used_says_what_could() {
+        for (name, value, says) in [
+            ("STEPWRIGHT_LEASE_SECONDS", "soon", "a number of seconds from 0 to 86400"),
+            ("STEPWRIGHT_SLEEP_SECONDS", "-1", "a number of seconds from 0 to 86400"),
+            ("STEPWRIGHT_DELAY_SECONDS", "NaN", "a number of seconds from 0 to 86400"),
+            ("STEPWRIGHT_STATUS_EVENTS", "some", "failures, all or none"),
+            ("STEPWRIGHT_PAYLOAD_BYTES", "0", "a number of bytes"),
+            ("STEPWRIGHT_RETENTION_DAYS", "1.5", "a number of days"),
+            ("STEPWRIGHT_SHARDS", "257", "a number from 1 to 256"),
+            ("STEPWRIGHT_LOG", "loud", "off, error, warn, info, debug or trace"),
+        ] {
+            let said = read(&[(name, value)]).unwrap_err().to_string();
+            assert_eq!(said, format!("the environment variable {name} is `{value}`, and has to be {says}"));
         }
     }
 }

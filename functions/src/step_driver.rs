@@ -33,7 +33,7 @@ async fn drive(driver: &Driver, event: SqsEvent, until: Timestamp) -> SqsBatchRe
     let mut received = Vec::new();
     for message in event.records {
         let id = message.message_id.clone().unwrap_or_default();
-        match received(message) {
+        match read(message) {
             Some(message) => {
                 ids.insert(message.receipt.clone(), id);
                 received.push(message);
@@ -53,7 +53,7 @@ fn failure(id: String) -> BatchItemFailure {
 }
 
 /// A message without a receipt cannot be handled; it comes again.
-fn received(message: SqsMessage) -> Option<Received> {
+fn read(message: SqsMessage) -> Option<Received> {
     let bytes = message.message_attributes.get(body::BYTES).and_then(|value| value.binary_value.clone());
     let is_empty = message.message_attributes.contains_key(body::EMPTY);
     let count = message.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok());
@@ -62,4 +62,30 @@ fn received(message: SqsMessage) -> Option<Received> {
         body: body::decode(&message.body.unwrap_or_default(), bytes.map(|bytes| bytes.0.into()), is_empty),
         receive_count: count.unwrap_or(1),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_read_as_the_queue_s_own_adapter_reads_them() {
+        let event: SqsEvent = serde_json::from_str(
+            r#"{"Records": [
+                {"messageId": "1", "receiptHandle": "r1", "body": "text",
+                 "attributes": {"ApproximateReceiveCount": "3"}, "messageAttributes": {}},
+                {"messageId": "2", "receiptHandle": "r2", "body": "-",
+                 "messageAttributes": {"b": {"binaryValue": "AP8=", "dataType": "Binary"}}},
+                {"messageId": "3", "receiptHandle": "r3", "body": "-",
+                 "messageAttributes": {"e": {"stringValue": "1", "dataType": "String"}}},
+                {"messageId": "4", "body": "nobody can delete it"}]}"#,
+        )
+        .unwrap();
+        let read: Vec<_> = event.records.into_iter().map(read).collect();
+        let message = |receipt: &str, body: &'static [u8], receive_count| {
+            Some(Received { receipt: Receipt(receipt.into()), body: body.into(), receive_count })
+        };
+        let expected = [message("r1", b"text", 3), message("r2", &[0, 255], 1), message("r3", b"", 1), None];
+        assert_eq!(read, expected);
+    }
 }

@@ -1,8 +1,8 @@
 //! Called once a minute: what no message announces, and the dead letters.
 
-use aws_lambda_events::serde_json::Value;
 use driver::Sweeper;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
+use serde::de::IgnoredAny;
 
 use crate::installation::Installation;
 
@@ -10,7 +10,7 @@ use crate::installation::Installation;
 pub async fn run(installation: Installation) -> Result<(), Error> {
     let sweeper = Sweeper::new(installation.world, Some(installation.dead_letters));
     let sweeper = &sweeper;
-    lambda_runtime::run(service_fn(move |_: LambdaEvent<Value>| async move {
+    lambda_runtime::run(service_fn(move |_: LambdaEvent<IgnoredAny>| async move {
         // An error is an invocation that failed: the alarm on it tells.
         let swept = sweeper.sweep().await?;
         tracing::info!(?swept, "swept");

@@ -9,7 +9,7 @@ use std::process::Command;
 use model::json::Value;
 
 /// Bottom to top: a crate may use those before it, never those after it.
-const ARROWS: [&str; 13] = [
+const ARROWS: [&str; 14] = [
     "model",
     "query",
     "asl",
@@ -22,6 +22,7 @@ const ARROWS: [&str; 13] = [
     "integrations-lambda",
     "driver",
     "service",
+    "functions",
     "cli",
 ];
 
@@ -38,7 +39,7 @@ const INNER: [(&str, &[&str]); 4] = [
 ];
 
 /// Who may name a crate of the outer world; everyone else gets what it needs through a trait.
-const OUTER: [(&str, &[&str]); 9] = [
+const OUTER: [(&str, &[&str]); 10] = [
     ("aws-sigv4", &["cli"]),
     ("aws-", &["integrations-lambda", "ports-aws"]),
     ("axum", &["cli"]),
@@ -46,10 +47,20 @@ const OUTER: [(&str, &[&str]); 9] = [
     ("getrandom", &["driver"]),
     ("hyper", &["cli"]),
     ("indicatif", &["cli"]),
+    ("lambda_runtime", &["functions"]),
     ("notify", &["cli"]),
     (
         "tokio",
-        &["cli", "driver", "integrations", "integrations-lambda", "ports", "ports-embedded", "service"],
+        &[
+            "cli",
+            "driver",
+            "functions",
+            "integrations",
+            "integrations-lambda",
+            "ports",
+            "ports-embedded",
+            "service",
+        ],
     ),
 ];
 

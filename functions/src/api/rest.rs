@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use model::arn::{ExecutionArn, Home, StateMachineArn};
 use model::json::{Text, Value};
+use percent_encoding::percent_decode_str;
 use service::Service;
 use tokio::time::Instant;
 
@@ -62,7 +63,11 @@ async fn start(
         None | Some("async") => false,
         Some("sync") => true,
         Some(mode) => {
-            return Err(failure(400, "ValidationException", &format!("mode is `{mode}`; it is sync or async")));
+            return Err(failure(
+                400,
+                "ValidationException",
+                &format!("mode is `{mode}`; it is sync or async"),
+            ));
         }
     };
     let machine = StateMachineArn::new(home, name)
@@ -102,7 +107,8 @@ async fn describe(service: &Service, home: &Home, id: &str) -> Result<Response, 
 
 async fn stop(service: &Service, home: &Home, id: &str, body: &[u8]) -> Result<Response, Response> {
     let arn = execution(home, id)?;
-    let unreadable = || failure(400, "ValidationException", "the body has to be a JSON object with error and cause");
+    let unreadable =
+        || failure(400, "ValidationException", "the body has to be a JSON object with error and cause");
     let said = match std::str::from_utf8(body) {
         Ok(text) if text.trim().is_empty() => Value::object(),
         Ok(text) => Value::parse(text).map_err(|_| unreadable())?,
@@ -129,7 +135,11 @@ fn execution(home: &Home, id: &str) -> Result<String, Response> {
         Some(execution.as_str().to_owned())
     });
     named.ok_or_else(|| {
-        failure(400, "InvalidArn", &format!("`{id}` is neither the ARN of an execution nor `state machine:name`"))
+        failure(
+            400,
+            "InvalidArn",
+            &format!("`{id}` is neither the ARN of an execution nor `state machine:name`"),
+        )
     })
 }
 
@@ -166,29 +176,7 @@ fn located(mut response: Response, arn: &str) -> Response {
     response
 }
 
-/// A segment of a path without its `%` escapes; what is none stays as it is.
+/// A segment of a path without its `%` escapes.
 fn decoded(segment: &str) -> String {
-    let mut bytes = Vec::with_capacity(segment.len());
-    let mut rest = segment.as_bytes();
-    while let [first, behind @ ..] = rest {
-        let escaped = match behind {
-            [high, low, ..] if *first == b'%' => hex(*high).zip(hex(*low)),
-            _ => None,
-        };
-        match escaped {
-            Some((high, low)) => {
-                bytes.push(high << 4 | low);
-                rest = &behind[2..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = behind;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+    percent_decode_str(segment).decode_utf8_lossy().into_owned()
 }

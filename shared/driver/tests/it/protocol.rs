@@ -303,7 +303,7 @@ async fn what_is_taken_is_done_or_has_to_come_again() {
     let done: Vec<_> = receipts.into_iter().filter(|receipt| *receipt != again).collect();
     queue.delete(&done).await.unwrap();
     let other = scene.taker().await;
-    while scene.queues.messages("driver").len() > 0 {
+    while !scene.queues.messages("driver").is_empty() {
         let received = scene.received(20).await;
         let all: Vec<_> = received.iter().map(|received| received.receipt.clone()).collect();
         let again = other.take(received, scene.clock.now().plus_seconds(60)).await;

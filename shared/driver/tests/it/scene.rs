@@ -19,8 +19,8 @@ use model::json::Value;
 use model::limits::Limits;
 use model::timestamp::Timestamp;
 use ports::{
-    Clock, Condition, IndexPage, IndexQuery, Key, Order, Page, Query, QueueSettings, Queues, Received, Row, Table,
-    TableError, Virtual, memory,
+    Clock, Condition, IndexPage, IndexQuery, Key, Order, Page, Query, QueueSettings, Queues, Received, Row,
+    Table, TableError, Virtual, memory,
 };
 use tokio::sync::Notify;
 
