@@ -13,14 +13,10 @@ use base64::engine::general_purpose::STANDARD;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use model::arn::Home;
 use serde::{Deserialize, Serialize};
-use service::Service;
+use service::{LONG_POLL, Service, TARGET};
 
 use crate::installation::Installation;
 
-/// In front of the operation's name in `X-Amz-Target`.
-const TARGET: &str = "AWSStepFunctions.";
-/// The operation that waits for work.
-const LONG_POLL: &str = "GetActivityTask";
 /// A function URL waits as long as the function runs; everything else in front of it gives up after
 /// so long. Source: API Gateway quotas, HTTP API integration timeout, less a second.
 const GATEWAY_PATIENCE: Duration = Duration::from_secs(29);

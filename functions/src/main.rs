@@ -20,8 +20,28 @@ use installation::Installation;
 use lambda_runtime::Error;
 use settings::Settings;
 
-/// What each handler's name starts.
-const FUNCTIONS: [&str; 3] = ["api", "step-driver", "sweeper"];
+/// A function of the installation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Function {
+    Api,
+    StepDriver,
+    Sweeper,
+}
+
+/// The functions, each by the name of its handler.
+const FUNCTIONS: [(&str, Function); 3] =
+    [("api", Function::Api), ("step-driver", Function::StepDriver), ("sweeper", Function::Sweeper)];
+
+impl Function {
+    /// The function of a handler; an error names those that there are.
+    fn of(handler: &str) -> Result<Function, String> {
+        let found = FUNCTIONS.iter().find(|(name, _)| *name == handler);
+        found.map(|(_, function)| *function).ok_or_else(|| {
+            let names = FUNCTIONS.map(|(name, _)| name).join(", ");
+            format!("the handler is `{handler}`; it has to be one of {names}")
+        })
+    }
+}
 
 fn main() -> ExitCode {
     let handler = std::env::var("_HANDLER").unwrap_or_default();
@@ -42,16 +62,25 @@ fn failed(error: &dyn std::fmt::Display) -> ExitCode {
 }
 
 async fn run(handler: &str) -> Result<(), Error> {
-    if !FUNCTIONS.contains(&handler) {
-        let known = FUNCTIONS.join(", ");
-        return Err(format!("the handler is `{handler}`; it has to be one of {known}").into());
-    }
+    let function = Function::of(handler)?;
     let settings = Settings::from_environment(&|name| std::env::var(name).ok())?;
     settings.log.start();
     let installation = Installation::open(&settings).await?;
-    match handler {
-        "api" => api::run(installation).await,
-        "step-driver" => step_driver::run(installation).await,
-        _ => sweeper::run(installation).await,
+    match function {
+        Function::Api => api::run(installation).await,
+        Function::StepDriver => step_driver::run(installation).await,
+        Function::Sweeper => sweeper::run(installation).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn handlers_are_known_by_their_names() {
+        assert_eq!(Function::of("step-driver"), Ok(Function::StepDriver));
+        let said = Function::of("bootstrap").unwrap_err();
+        assert_eq!(said, "the handler is `bootstrap`; it has to be one of api, step-driver, sweeper");
     }
 }

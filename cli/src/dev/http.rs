@@ -23,6 +23,7 @@ use driver::Seeds;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{HeaderMap, StatusCode};
+use service::{LONG_POLL, TARGET};
 use tokio::sync::watch;
 
 use super::api::{Answer, Api};
@@ -39,12 +40,6 @@ const CONTENT_TYPE: &str = "application/x-amz-json-1.0";
 
 /// What a body may be called. Clients of other services of AWS say 1.1, people say plain JSON.
 const CONTENT_TYPES: [&str; 3] = [CONTENT_TYPE, "application/x-amz-json-1.1", "application/json"];
-
-/// In front of the operation's name.
-const TARGET: &str = "AWSStepFunctions.";
-
-/// The operation that waits for work, and is told that there is none when the server ends.
-const LONG_POLL: &str = "GetActivityTask";
 
 /// What every request needs.
 pub struct Front {

@@ -22,4 +22,4 @@ mod token;
 mod wire;
 
 pub use error::ErrorType;
-pub use service::{Response, Service, ServiceParts};
+pub use service::{LONG_POLL, Response, Service, ServiceParts, TARGET};

@@ -59,6 +59,12 @@ pub struct Response {
     pub request_id: Text,
 }
 
+/// What stands in front of the operation's name in the header `X-Amz-Target`.
+pub const TARGET: &str = "AWSStepFunctions.";
+/// The operation that waits for work: whoever cannot wait so long answers `{}`, as it does itself
+/// when there is none.
+pub const LONG_POLL: &str = "GetActivityTask";
+
 /// The members that say what a request is about.
 const SUBJECTS: [&str; 4] = ["executionArn", "stateMachineArn", "activityArn", "resourceArn"];
 
