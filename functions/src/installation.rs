@@ -67,7 +67,7 @@ impl Installation {
             limits: settings.limits,
             sdk_action: None,
         });
-        let functions: Arc<dyn Tasks> = Arc::new(Functions::new(Endpoint::Aws));
+        let functions: Arc<dyn Tasks> = Arc::new(Functions::new(Endpoint::AwsAs(settings.roles.clone())));
         Ok(Installation {
             world,
             tasks: Arc::new(Activities::new(ports.queues.clone(), functions)),

@@ -1,6 +1,7 @@
 //! The environment that the template gives to every function.
 
 use driver::{Config, StatusEvents};
+use integrations_lambda::Roles;
 use model::arn::Home;
 use model::json::Text;
 use model::limits::Limits;
@@ -28,6 +29,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Thresholds of the protocol.
     pub config: Config,
+    /// The roles of state machines that are taken on.
+    pub roles: Roles,
     /// What is logged.
     pub log: LogLevel,
 }
@@ -71,6 +74,12 @@ impl Environment<'_> {
     ) -> Result<T, SettingsError> {
         let Some(value) = self.get(name) else { return Ok(default) };
         parse(&value).ok_or(SettingsError::Unusable { name, value, expected })
+    }
+
+    /// Texts with commas between them.
+    fn list(&self, name: &'static str) -> Vec<Text> {
+        let all = self.get(name).unwrap_or_default();
+        all.split(',').map(str::trim).filter(|text| !text.is_empty()).map(Text::from).collect()
     }
 
     /// A number of seconds, as milliseconds; parts of one are allowed.
@@ -154,6 +163,10 @@ impl Settings {
             })?,
             limits: Limits { payload_bytes_max: usize::try_from(payload_bytes).ok(), ..Limits::SERVICE },
             config,
+            roles: Roles {
+                external_id: environment.get("STEPWRIGHT_EXTERNAL_ID").unwrap_or_default().into(),
+                allowed: environment.list("STEPWRIGHT_TASK_ROLES"),
+            },
             log: environment.parsed(
                 "STEPWRIGHT_LOG",
                 LogLevel::EXPECTED,
@@ -217,6 +230,7 @@ mod tests {
             ("STEPWRIGHT_STATUS_EVENTS", "all"),
             ("STEPWRIGHT_PAYLOAD_BYTES", "1048576"),
             ("STEPWRIGHT_RETENTION_DAYS", "7"),
+            ("STEPWRIGHT_TASK_ROLES", "arn:a, arn:b*,"),
         ])
         .unwrap();
         let config = &settings.config;
@@ -224,6 +238,7 @@ mod tests {
         assert_eq!((config.lease_refresh_millis, config.lease_margin_millis), (1_000, 500));
         assert_eq!((config.sleep_millis_max, config.status_events), (500, StatusEvents::All));
         assert_eq!(settings.limits.payload_bytes_max, Some(1_048_576));
+        assert_eq!(settings.roles.allowed, ["arn:a", "arn:b*"]);
         assert_eq!(settings.journal().records_retention_millis, 7 * 24 * 60 * 60 * 1_000);
     }
 

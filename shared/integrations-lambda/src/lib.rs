@@ -9,6 +9,7 @@
 
 mod request;
 mod response;
+mod roles;
 #[cfg(test)]
 mod tests;
 
@@ -28,21 +29,20 @@ use aws_sdk_lambda::Client;
 use aws_sdk_lambda::config::interceptors::BeforeDeserializationInterceptorContextRef;
 use aws_sdk_lambda::config::retry::RetryConfig;
 use aws_sdk_lambda::config::timeout::TimeoutConfig;
-use aws_sdk_lambda::config::{
-    ConfigBag, Credentials, Intercept, ProvideCredentials, RuntimeComponents, SharedHttpClient,
-};
+use aws_sdk_lambda::config::{ConfigBag, Credentials, Intercept, RuntimeComponents, SharedHttpClient};
 use aws_sdk_lambda::error::{BoxError, SdkError};
 use aws_sdk_lambda::operation::invoke::InvokeError;
 use aws_sdk_lambda::primitives::Blob;
 use aws_smithy_http_client::tls;
 use engine::{Call, Execution, Stage, TaskOutcome};
-use model::error::{Failure, RUNTIME, TASK_FAILED};
+use model::error::{Failure, RUNTIME};
 use model::json::Text;
 use tokio::sync::OnceCell;
 
 use integrations::{Answer, Answering, NotCallable, Tasks, refused};
 use request::Request;
 use response::{Answered, Refused};
+pub use roles::Roles;
 
 /// Where functions are called.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,6 +53,9 @@ pub enum Endpoint {
     None,
     /// On AWS, in the function's Region, with the credentials of the usual chain.
     Aws,
+    /// On AWS, in the function's Region, with the role of the execution's state machine, which has
+    /// to be one of these. A task's `Credentials` are assumed from there.
+    AwsAs(Roles),
     /// At this URL: an emulator, `cargo lambda watch`, or `sam local start-lambda`. Credentials
     /// are then taken from the environment and the profile alone, else made up, and a task's
     /// `Credentials` are not assumed.
@@ -68,8 +71,12 @@ pub struct Functions {
     clients: Mutex<HashMap<Target, Client>>,
 }
 
-/// What a client is for: a Region and a role, where these differ from the configured ones.
-type Target = (Option<Text>, Option<Text>);
+/// What a client is for: a Region, where it differs from the configured one, and the roles that are
+/// assumed one from the other.
+type Target = (Option<Text>, Vec<Text>);
+
+/// Clients that are kept; credentials live as long as their client.
+const CLIENTS_MAX: usize = 256;
 
 /// Time to open a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -114,11 +121,24 @@ impl Functions {
         loader.endpoint_url(endpoint_url).credentials_provider(credentials).region(region).load().await
     }
 
-    /// The client for a Region and a role.
-    async fn client(&self, region: Option<&str>, role_arn: Option<&Text>) -> Result<Client, Failure> {
+    /// The roles that a call is made with, each assumed from the one before.
+    fn roles(&self, call: &Call, execution: &Execution) -> Result<Vec<Text>, Failure> {
+        let own = call.role_arn.iter().cloned();
+        match &self.endpoint {
+            Endpoint::AwsAs(roles) if !roles.allow(&execution.role_arn) => Err(roles::refused(
+                &execution.role_arn,
+                "it is none of the roles that this installation takes on (its parameter TaskRoles)",
+            )),
+            Endpoint::AwsAs(_) => Ok(std::iter::once(execution.role_arn.clone()).chain(own).collect()),
+            Endpoint::Aws => Ok(own.collect()),
+            Endpoint::None | Endpoint::Url(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// The client for a Region and roles.
+    async fn client(&self, region: Option<&str>, roles: Vec<Text>) -> Result<Client, Failure> {
         let config = self.config().await;
-        let role_arn = role_arn.filter(|_| self.endpoint == Endpoint::Aws);
-        let target: Target = (region.map(Text::from), role_arn.cloned());
+        let target: Target = (region.map(Text::from), roles);
         let known = self.clients.lock().unwrap_or_else(PoisonError::into_inner).get(&target).cloned();
         if let Some(client) = known {
             return Ok(client);
@@ -126,26 +146,24 @@ impl Functions {
         let region = region.map(|region| Region::new(region.to_owned()));
         let region =
             region.or_else(|| config.region().cloned()).unwrap_or(Region::from_static(REGION_DEFAULT));
-        let mut builder = aws_sdk_lambda::config::Builder::from(config).region(region.clone());
-        if let Some(role_arn) = role_arn {
-            let config = config.to_builder().region(region).build();
-            let provider = aws_config::sts::AssumeRoleProvider::builder(role_arn.as_str())
-                .session_name("stepwright")
-                .configure(&config)
-                .build()
-                .await;
-            if let Err(error) = provider.provide_credentials().await {
-                let cause = format!("The role {role_arn} could not be assumed: {}", innermost(&error));
-                return Err(Failure::new(TASK_FAILED, cause));
-            }
-            builder = builder.credentials_provider(provider);
+        let mut config = config.to_builder().region(region).build();
+        for (place, role_arn) in target.1.iter().enumerate() {
+            let external_id = match &self.endpoint {
+                Endpoint::AwsAs(roles) if place == 0 => Some(&roles.external_id),
+                _ => None,
+            };
+            config = roles::assume(&config, role_arn, external_id).await?;
         }
-        let client = Client::from_conf(builder.build());
-        self.clients.lock().unwrap_or_else(PoisonError::into_inner).insert(target, client.clone());
+        let client = Client::new(&config);
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if clients.len() >= CLIENTS_MAX {
+            clients.clear();
+        }
+        clients.insert(target, client.clone());
         Ok(client)
     }
 
-    async fn perform(&self, call: &Call) -> Result<Answer, TaskOutcome> {
+    async fn perform(&self, call: &Call, execution: &Execution) -> Result<Answer, TaskOutcome> {
         let (request, bare) = match &call.resource {
             Resource::Lambda { arn } => (Request::of_function(arn, &call.parameters), true),
             Resource::Activity { .. } | Resource::Integration { .. } => {
@@ -155,8 +173,8 @@ impl Functions {
                 (request, false)
             }
         };
-        let client =
-            self.client(request.region(), call.role_arn.as_ref()).await.map_err(TaskOutcome::failed)?;
+        let roles = self.roles(call, execution).map_err(TaskOutcome::failed)?;
+        let client = self.client(request.region(), roles).await.map_err(TaskOutcome::failed)?;
         let answered = send(&client, request).await.map_err(TaskOutcome::failed)?;
         let output = if bare { answered.into_payload() } else { answered.into_output() };
         let output = output.map_err(TaskOutcome::failed)?;
@@ -193,12 +211,12 @@ impl Tasks for Functions {
         Err(NotCallable::new(state, resource, advice))
     }
 
-    fn call<'a>(&'a self, call: &'a Call, _: &'a Execution) -> Answering<'a> {
+    fn call<'a>(&'a self, call: &'a Call, execution: &'a Execution) -> Answering<'a> {
         Box::pin(async move {
             if let Err(refusal) = self.callable(&call.state, &call.resource) {
                 return Answer::Settled(refused(&refusal));
             }
-            self.perform(call).await.unwrap_or_else(Answer::Settled)
+            self.perform(call, execution).await.unwrap_or_else(Answer::Settled)
         })
     }
 }

@@ -1,14 +1,20 @@
+use std::sync::{Arc, Mutex};
+
 use asl::state::{Pattern, Resource};
+use aws_config::{BehaviorVersion, Region};
+use aws_credential_types::Credentials;
+use aws_sdk_lambda::config::retry::RetryConfig;
 use engine::{Call, EffectId, Execution, TaskOutcome, TaskToken};
 use model::error::Failure;
-use model::json::Value;
+use model::json::{Text, Value};
 use model::timestamp::Timestamp;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::OnceCell;
 
 use super::request::Request;
 use super::response::{Answered, Refused};
-use super::{Endpoint, Functions};
+use super::{Endpoint, Functions, Roles};
 use integrations::{Answer, Tasks};
 
 fn v(text: &str) -> Value {
@@ -213,28 +219,34 @@ fn only_functions_are_callable() {
     }
 }
 
+/// The text of one request.
+async fn read(stream: &mut TcpStream) -> String {
+    let (mut request, mut buffer) = (Vec::new(), [0; 4096]);
+    loop {
+        let read = stream.read(&mut buffer).await.unwrap();
+        request.extend_from_slice(&buffer[..read]);
+        let text = String::from_utf8_lossy(&request).into_owned();
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let length = head.lines().find_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().unwrap())
+        });
+        if read == 0 || body.len() >= length.unwrap_or(0) {
+            return text;
+        }
+    }
+}
+
 /// Answers one request with `response` and hands back the request's text.
 async fn serve(response: &'static str) -> (Functions, tokio::task::JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = Endpoint::Url(format!("http://{}", listener.local_addr().unwrap()));
     let served = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
-        let (mut request, mut buffer) = (Vec::new(), [0; 4096]);
-        loop {
-            let read = stream.read(&mut buffer).await.unwrap();
-            request.extend_from_slice(&buffer[..read]);
-            let text = String::from_utf8_lossy(&request).into_owned();
-            let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-            let length = head.lines().find_map(|line| {
-                let (name, value) = line.split_once(':')?;
-                name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().unwrap())
-            });
-            if read == 0 || body.len() >= length.unwrap_or(0) {
-                stream.write_all(response.as_bytes()).await.unwrap();
-                stream.shutdown().await.unwrap();
-                return text;
-            }
-        }
+        let text = read(&mut stream).await;
+        stream.write_all(response.as_bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
+        text
     });
     (Functions::new(endpoint), served)
 }
@@ -296,4 +308,95 @@ async fn errors_of_the_service_and_of_the_way_to_it() {
     let Answer::Settled(TaskOutcome::Failed { failure, .. }) = answer else { panic!("{answer:?}") };
     assert_eq!(failure.error.as_deref(), Some("Lambda.SdkClientException"));
     assert!(failure.cause.unwrap().starts_with("Unable to execute HTTP request: "));
+}
+
+/// Stands in for STS and Lambda: a role called `r` gets the access key `KEY-r`, unless it is called
+/// `closed`. Says of each request who signed it and what it was for.
+async fn account(allowed: &str) -> (Functions, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let told = seen.clone();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let request = read(&mut stream).await;
+            let (head, body) = request.split_once("\r\n\r\n").unwrap();
+            let signer = head.split_once("Credential=").unwrap().1.split('/').next().unwrap();
+            let role = body.split_once("%3Arole%2F").map(|(_, rest)| rest.split('&').next().unwrap());
+            let external_id = body.split_once("ExternalId=").map_or("", |(_, rest)| rest);
+            told.lock().unwrap().push(match role {
+                Some(role) => format!("{signer} assumes {role} {external_id}").trim_end().to_owned(),
+                None => format!("{signer} calls"),
+            });
+            let (status, body) = match role {
+                Some("closed") => (
+                    "403 Forbidden",
+                    "<ErrorResponse><Error><Code>AccessDenied</Code><Message>not authorized to assume</Message></Error></ErrorResponse>".to_owned(),
+                ),
+                Some(role) => (
+                    "200 OK",
+                    format!("<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>KEY-{role}</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken><Expiration>2999-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>"),
+                ),
+                None => ("200 OK", "{}".to_owned()),
+            };
+            let length = body.len();
+            let answer =
+                format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}");
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    let roles = Roles { external_id: "mine".into(), allowed: vec![allowed.into()] };
+    let config = aws_config::defaults(BehaviorVersion::latest())
+        .endpoint_url(url)
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .retry_config(RetryConfig::disabled())
+        .region(Region::from_static("us-east-1"))
+        .credentials_provider(Credentials::for_tests())
+        .load()
+        .await;
+    let functions = Functions {
+        endpoint: Endpoint::AwsAs(roles),
+        config: OnceCell::new_with(Some(config)),
+        ..Functions::default()
+    };
+    (functions, seen)
+}
+
+fn role(name: &str) -> Text {
+    format!("arn:aws:iam::123456789012:role/{name}").into()
+}
+
+#[tokio::test]
+async fn a_call_has_the_rights_of_the_state_machine() {
+    let (functions, seen) = account("arn:aws:iam::123456789012:role/m*").await;
+    let performed = async |own: &str, machine: &str| {
+        let call =
+            Call { role_arn: Some(own).filter(|own| !own.is_empty()).map(role), ..call(function(), "{}") };
+        let execution = Execution { role_arn: role(machine), ..execution() };
+        let answer = functions.call(&call, &execution).await;
+        let requests = std::mem::take(&mut *seen.lock().unwrap());
+        match answer {
+            Answer::Settled(TaskOutcome::Succeeded(_)) => (requests, String::new()),
+            Answer::Settled(TaskOutcome::Failed { failure, .. }) => {
+                assert_eq!(failure.error.as_deref(), Some("States.TaskFailed"));
+                (requests, failure.cause.unwrap().to_string())
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    let done = |requests: &[&str]| (requests.iter().map(|text| (*text).to_owned()).collect(), String::new());
+    assert_eq!(performed("", "m").await, done(&["ANOTREAL assumes m mine", "KEY-m calls"]));
+    assert_eq!(performed("", "m").await, done(&["KEY-m calls"]), "credentials are kept");
+    let chain = ["ANOTREAL assumes m mine", "KEY-m assumes t", "KEY-t calls"];
+    assert_eq!(performed("t", "m").await, done(&chain));
+    let (requests, cause) = performed("closed", "m").await;
+    assert_eq!(requests.last().unwrap(), "KEY-m assumes closed");
+    assert_eq!(
+        cause,
+        "The role arn:aws:iam::123456789012:role/closed could not be assumed: not authorized to assume. Its trust policy has to let the state machine's role assume it."
+    );
+    let (requests, cause) = performed("", "other").await;
+    assert_eq!(requests, Vec::<String>::new(), "what is not allowed is not tried");
+    assert!(cause.ends_with("(its parameter TaskRoles)"), "{cause}");
 }
