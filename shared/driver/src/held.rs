@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use asl::machine::Machine;
 use asl::state::{Resource, StateKind};
-use engine::{Call, EffectId, Env, Execution, Input, Snapshot, Verdict};
+use engine::{Call, DecodeError, EffectId, Env, Execution, Input, Snapshot, Verdict};
 use journal::StoreError;
 use journal::execution::{AppendError, Ending, First, Loaded, Meta, Owner, Place, Record, Writer};
 use journal::payload::{self, Known, Pool};
@@ -196,18 +196,15 @@ impl Held {
             match &record.state {
                 Some(bytes) => {
                     let mut state = State::decode(bytes, self.execution.clone(), meta.input.clone())
-                        .map_err(|error| {
-                            StoreError::Damaged(format!("record {} of {}: {error}", record.seq, self.arn))
-                        })?;
+                        .map_err(|error| self.unreadable(record, error))?;
                     record.pool.fill(&mut state)?;
                     world.executions.inline(&mut state).await?;
                     self.state = state;
                     self.full = Full { state_bytes: bytes.len(), ..Full::default() };
                 }
                 None => {
-                    let mut steps: Steps = Steps::decode(&record.steps).map_err(|error| {
-                        StoreError::Damaged(format!("record {} of {}: {error}", record.seq, self.arn))
-                    })?;
+                    let mut steps =
+                        Steps::decode(&record.steps).map_err(|error| self.unreadable(record, error))?;
                     record.pool.fill(&mut steps)?;
                     world.executions.inline(&mut steps).await?;
                     self.repeat(record, steps)?;
@@ -220,11 +217,18 @@ impl Held {
         Ok(())
     }
 
+    /// A record whose state or steps cannot be read.
+    fn unreadable(&self, record: &Record, error: DecodeError) -> StoreError {
+        let said = format!("record {} of {}: {error}", record.seq, self.arn);
+        match error {
+            DecodeError::Version { .. } => StoreError::Version(said),
+            DecodeError::Damaged(_) => StoreError::Damaged(said),
+        }
+    }
+
     /// The deliveries that a record is known to have taken.
     fn deliveries(&self, record: &Record) -> Result<Vec<(DeliveryId, Verdict)>, WorldError> {
-        let damaged = |error: engine::DecodeError| {
-            StoreError::Damaged(format!("record {} of {}: {error}", record.seq, self.arn))
-        };
+        let damaged = |error| self.unreadable(record, error);
         if let Some(bytes) = &record.state {
             let input = self.meta.input.clone();
             return Ok(State::decode(bytes, self.execution.clone(), input).map_err(damaged)?.recent);

@@ -514,6 +514,7 @@ async fn failed(shared: &Shared, arn: &ExecutionArn, error: &WorldError) {
     let seq = match error {
         WorldError::Panicked { seq, .. } => *seq,
         WorldError::Machine(_) | WorldError::Store(StoreError::Damaged(_)) => 0,
+        // Also one that another version of this program has written, which reads it.
         _ => {
             tracing::warn!(execution = %arn, %error, "an execution is tried again later");
             return;

@@ -112,7 +112,7 @@ impl WorldError {
             | StoreError::Throttled
             | StoreError::Unknown(_)
             | StoreError::Unavailable(_) => true,
-            StoreError::Refused(_) | StoreError::Damaged(_) => false,
+            StoreError::Refused(_) | StoreError::Damaged(_) | StoreError::Version(_) => false,
         };
         match self {
             WorldError::Store(error) | WorldError::Machine(MachineError::Store(error)) => store(error),

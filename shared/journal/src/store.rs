@@ -82,9 +82,13 @@ pub enum StoreError {
     /// It breaks a limit of the store; trying again will not help.
     #[error("the store refuses it: {0}")]
     Refused(String),
-    /// What is stored is damaged, or was written by another version.
+    /// What is stored is damaged.
     #[error("stored data cannot be read: {0}")]
     Damaged(String),
+    /// It was written by another version of this program, which can read it: while an installation
+    /// is updated, both are at work.
+    #[error("stored data was written by another version: {0}")]
+    Version(String),
 }
 
 impl From<TableError> for StoreError {

@@ -300,7 +300,9 @@ impl From<StoreError> for ApiError {
             StoreError::Throttled => ErrorType::ThrottlingException,
             // The caller reads, or asks again: every operation that writes may be repeated.
             StoreError::Unknown(_) | StoreError::Unavailable(_) => ErrorType::ServiceUnavailable,
-            StoreError::Refused(_) | StoreError::Damaged(_) => ErrorType::InternalFailure,
+            StoreError::Refused(_) | StoreError::Damaged(_) | StoreError::Version(_) => {
+                ErrorType::InternalFailure
+            }
         };
         let message = match &error {
             StoreError::Conflict => "Another request changes the same resource; try again".to_owned(),

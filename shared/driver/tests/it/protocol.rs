@@ -7,7 +7,7 @@ use engine::{Input, TaskOutcome};
 use model::error::Failure;
 use model::json::Value;
 use model::status::ExecutionStatus;
-use ports::Queues as _;
+use ports::{Condition, Queues as _, Row, Table as _};
 
 use crate::scene::{Scene, chain};
 
@@ -215,7 +215,7 @@ async fn what_cannot_be_read_three_times_is_failed_with_the_reason() {
     scene.start("x", Value::object()).await;
     let mut row = scene.rows("x", "r/").remove(0);
     row.body = row.body.slice(..row.body.len() - 3);
-    ports::Table::put(&*scene.table, row, ports::Condition::Always).await.unwrap();
+    ports::Table::put(&*scene.table, row, Condition::Always).await.unwrap();
     // A process that did not create it, as after a crash.
     let _driver = scene.driver().await;
     let found = scene.ended("x", 200).await;
@@ -349,4 +349,49 @@ async fn a_message_that_cannot_be_read_comes_again() {
     let receipt = received[0].receipt.clone();
     let driver = scene.taker().await;
     assert_eq!(driver.take(received, scene.clock.now().plus_seconds(60)).await, [receipt]);
+}
+
+/// Puts another body into the first record of `x`; gives back the row as it was.
+async fn rewrite(scene: &Scene, change: impl Fn(Vec<u8>) -> Vec<u8>) -> Row {
+    let row = scene.rows("x", "r/").remove(0);
+    let body = change(row.body.to_vec());
+    scene.table.put(Row { body: body.into(), ..row.clone() }, Condition::Always).await.unwrap();
+    row
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_version_wrote_is_left_to_it() {
+    let scene = Scene::new(&chain(&["A"]), Config::default()).await;
+    scene.start("x", Value::object()).await;
+    let row = rewrite(&scene, |mut body| {
+        body[0] = 99;
+        body
+    })
+    .await;
+    let _driver = scene.driver().await;
+    // It comes often enough to be poison, if it were.
+    tokio::time::sleep(Duration::from_secs(30 * 4)).await;
+    assert_eq!(scene.rows("x", "p").len(), 0, "nothing is counted");
+    assert_eq!((scene.rows("x", "r/").len(), scene.tasks.done("A")), (1, 0), "nothing was done");
+    // The version that wrote it, or this one after the update.
+    scene.table.put(row, Condition::Always).await.unwrap();
+    let found = scene.ended("x", 120).await;
+    assert_eq!((found.status, scene.tasks.done("A")), (ExecutionStatus::Succeeded, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_read_fails_with_the_reason() {
+    let scene = Scene::new(&chain(&["A"]), Config::default()).await;
+    scene.start("x", Value::object()).await;
+    rewrite(&scene, |mut body| {
+        body.truncate(body.len() - 20);
+        body
+    })
+    .await;
+    let _driver = scene.driver().await;
+    let found = scene.ended("x", 30 * 4).await;
+    assert_eq!((found.status, scene.tasks.done("A")), (ExecutionStatus::Failed, 0));
+    assert_eq!(found.failure.error.as_deref(), Some("States.Runtime"));
+    let cause = found.failure.cause.unwrap();
+    assert!(cause.starts_with("stored data cannot be read: "), "{cause}");
 }

@@ -124,7 +124,7 @@ impl Segments {
             }
             [FORMAT, _, ..] => bytes.slice(2..),
             [found, ..] => {
-                return Err(StoreError::Damaged(format!(
+                return Err(StoreError::Version(format!(
                     "a record has format {found}, this version reads format {FORMAT}"
                 )));
             }

@@ -196,11 +196,12 @@ pub(super) fn row(
 pub(super) fn split_row(body: &Bytes) -> Result<(Meta, Bytes), StoreError> {
     match body.first() {
         Some(&FORMAT) => {}
-        found => {
-            return Err(StoreError::Damaged(format!(
-                "the first record has format {found:?}, this version reads format {FORMAT}"
+        Some(found) => {
+            return Err(StoreError::Version(format!(
+                "the first record has format {found}, this version reads format {FORMAT}"
             )));
         }
+        None => return Err(StoreError::Damaged("the first record is empty".to_owned())),
     }
     let (packed, _) = take(&body[1..])?;
     Ok((code::unpack(packed)?, body.slice(5 + packed.len()..)))

@@ -485,7 +485,7 @@ fn records_of_another_format_are_refused_by_number() {
     bytes[0] = 9;
     let error = Record::decode(&bytes.into(), Events::All).unwrap_err();
     let said = format!("a record has format 9, this version reads format {}", crate::store::FORMAT);
-    assert_eq!(error, StoreError::Damaged(said));
+    assert_eq!(error, StoreError::Version(said));
 }
 
 proptest! {

@@ -132,7 +132,7 @@ pub(super) fn decode<T: DeserializeOwned>(
         Some((&FORMAT, rest)) => {
             rmp_serde::from_slice(rest).map_err(|error| StoreError::Damaged(format!("{what}: {error}")))
         }
-        Some((found, _)) => Err(StoreError::Damaged(format!(
+        Some((found, _)) => Err(StoreError::Version(format!(
             "{what}: it has format {found}, this version reads format {FORMAT}"
         ))),
         None => Err(StoreError::Damaged(format!("{what}: it is empty"))),
