@@ -1,12 +1,14 @@
 //! The command line.
 
+mod aws;
 mod dev;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use dev::{DevArgs, LogArg, LogFormat, Secret};
+pub use aws::{DeployArgs, DestroyArgs, LogsArgs, ProxyArgs, StackArgs, StatusArgs};
+pub use dev::{DevArgs, LogArg, LogFormat};
 
 const RUN_CODES: &str = "\
 Exit codes: 0 succeeded, 1 failed, 2 the command line or a file it names cannot be used, 3 the definition \
@@ -19,6 +21,13 @@ cannot be used.";
 const DEV_CODES: &str = "\
 Exit codes: 0 it was asked to end, 1 it could not go on, 2 the command line, the configuration or the data \
 folder cannot be used, 5 it was asked to end twice.";
+
+const AWS_CODES: &str = "\
+Exit codes: 0 done, 1 it failed on AWS, 2 the command line or a file it names cannot be used, 5 you said no.";
+
+const PROXY_CODES: &str = "\
+Exit codes: 0 it was asked to end, 1 it could not go on, 2 the command line or the stack cannot be used, 5 it \
+was asked to end twice.";
 
 /// Runs AWS Step Functions workflows without AWS.
 #[derive(Debug, Parser)]
@@ -55,6 +64,21 @@ pub enum Command {
     /// Serve the Step Functions API on this computer.
     #[command(after_help = DEV_CODES)]
     Dev(Box<DevArgs>),
+    /// Install on AWS, or change the installation.
+    #[command(after_help = AWS_CODES)]
+    Deploy(Box<DeployArgs>),
+    /// Show how an installation on AWS is.
+    #[command(after_help = AWS_CODES)]
+    Status(StatusArgs),
+    /// Show the logs of an installation's functions.
+    #[command(after_help = AWS_CODES)]
+    Logs(LogsArgs),
+    /// Remove an installation from AWS.
+    #[command(after_help = AWS_CODES)]
+    Destroy(DestroyArgs),
+    /// Serve the API of an installation on this computer, for unmodified SDKs.
+    #[command(after_help = PROXY_CODES)]
+    Proxy(Box<ProxyArgs>),
 }
 
 /// What both commands need to read a definition.

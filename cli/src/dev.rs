@@ -9,7 +9,7 @@ mod definitions;
 mod file;
 mod first;
 mod http;
-mod log;
+pub mod log;
 mod mocks;
 mod report;
 mod settings;
@@ -18,12 +18,14 @@ mod world;
 
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal as _, Write};
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use driver::Seeds;
-use tokio::net::TcpListener;
+use front::body::BODY_TIMEOUT;
+use front::guard::Guard;
+use front::listen;
+use front::signals::Signals;
 use tokio::sync::watch as channel;
 
 use crate::args::{DevArgs, When};
@@ -34,16 +36,10 @@ use definitions::deploy::{self, Outcome};
 use definitions::{LoadOptions, Loaded, Machine};
 use file::ConfigFile;
 use first::First;
-use http::guard::{Guard, is_loopback};
-use http::listen;
-use http::signature::Verifier;
 use report::{Deployed, Report};
 use settings::Settings;
 use watch::Watch;
 use world::World;
-
-/// How long a body may take to arrive.
-const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Definitions and expressions are walked by recursion, as deep as they may be nested.
 const STACK_BYTES: usize = 8 * 1024 * 1024;
@@ -90,10 +86,11 @@ fn refuse(style: Style, message: &str) -> Exit {
 }
 
 async fn serve(settings: &Settings, first: Option<First>, report: Report) -> Exit {
-    let (listener, address) = match bind(settings).await {
-        Ok(bound) => bound,
-        Err(message) => return refuse(report.errors, &message),
-    };
+    let (listener, address) =
+        match listen::bind(&settings.host, settings.port, settings.credential.is_some()).await {
+            Ok(bound) => bound,
+            Err(message) => return refuse(report.errors, &message),
+        };
     let world = match World::open(settings).await {
         Ok(world) => world,
         Err(message) => return refuse(report.errors, &message),
@@ -117,7 +114,7 @@ async fn serve(settings: &Settings, first: Option<First>, report: Report) -> Exi
         verifier: settings
             .credential
             .clone()
-            .map(|credential| Verifier { credential, region: settings.home.region.to_string() }),
+            .map(|credential| http::verifier(credential, &settings.home.region)),
         store: world.store,
         started: Instant::now(),
         body_timeout: BODY_TIMEOUT,
@@ -183,65 +180,6 @@ async fn serve(settings: &Settings, first: Option<First>, report: Report) -> Exi
         () = end => {}
     }
     if ended { Exit::Failed } else { exit }
-}
-
-async fn bind(settings: &Settings) -> Result<(TcpListener, SocketAddr), String> {
-    let host = settings.host.trim_start_matches('[').trim_end_matches(']');
-    let port = settings.port;
-    let refused = |error: io::Error| match error.kind() {
-        io::ErrorKind::AddrInUse => format!(
-            "port {port} of {host} is in use: end the other server, or choose another port with --port (0 takes \
-             any free one)"
-        ),
-        io::ErrorKind::PermissionDenied => {
-            format!("port {port} of {host} may not be used by you: choose one above 1023 with --port")
-        }
-        io::ErrorKind::AddrNotAvailable => format!("--host {host} is no address of this computer"),
-        _ => format!("cannot listen at {host}, port {port}: {error}"),
-    };
-    let listener = TcpListener::bind((host, port)).await.map_err(refused)?;
-    let address = listener.local_addr().map_err(refused)?;
-    if settings.credential.is_none() && !is_loopback(&address.ip().to_string()) {
-        return Err(format!(
-            "--host {host} is {}, which others can reach: give a credential, or listen at 127.0.0.1",
-            address.ip()
-        ));
-    }
-    Ok((listener, address))
-}
-
-/// Ctrl-C and the signal to terminate.
-struct Signals {
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    fn new() -> io::Result<Signals> {
-        Ok(Signals {
-            #[cfg(unix)]
-            terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?,
-        })
-    }
-
-    async fn next(&mut self) {
-        let interrupt = async {
-            if tokio::signal::ctrl_c().await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        };
-        #[cfg(unix)]
-        let terminate = async {
-            self.terminate.recv().await;
-        };
-        #[cfg(not(unix))]
-        let terminate = std::future::pending::<()>();
-        tokio::select! {
-            biased;
-            () = interrupt => {}
-            () = terminate => {}
-        }
-    }
 }
 
 /// The definitions of files, and what was made of them.

@@ -1,7 +1,8 @@
 //! The `stepwright` binary: runs Step Functions workflows, checks their definitions, and serves the
 //! API of the service.
 //!
-//! Reading order: `args` (the command line), `run`, `check` and `dev` (the commands), `source` (reading
+//! Reading order: `args` (the command line), `run`, `check` and `dev` (the commands here),
+//! `deploy`, `status`, `logs`, `destroy` and `proxy` (those for AWS) with `stack` below them, `source` (reading
 //! definitions), `excerpt` (showing places in them), `exit` (exit codes).
 //!
 //! It is a shell: it reads files and the environment, builds what a command needs and nothing
@@ -10,12 +11,18 @@
 
 mod args;
 mod check;
+mod deploy;
+mod destroy;
 mod dev;
 mod excerpt;
 mod exit;
+mod logs;
 mod pretty;
+mod proxy;
 mod run;
 mod source;
+mod stack;
+mod status;
 mod tasks;
 mod terminal;
 mod uuid;
@@ -37,6 +44,11 @@ fn main() -> ExitCode {
         Command::Run(args) => run::run(&args, color),
         Command::Check(args) => check::check(&args, color),
         Command::Dev(args) => dev::dev(&args, color),
+        Command::Deploy(args) => deploy::deploy(&args, color),
+        Command::Status(args) => status::status(&args, color),
+        Command::Logs(args) => logs::logs(&args, color),
+        Command::Destroy(args) => destroy::destroy(&args, color),
+        Command::Proxy(args) => proxy::proxy(&args, color),
     };
     exit.into()
 }

@@ -9,11 +9,12 @@ use std::process::Command;
 use model::json::Value;
 
 /// Bottom to top: a crate may use those before it, never those after it.
-const ARROWS: [&str; 14] = [
+const ARROWS: [&str; 16] = [
     "model",
     "query",
     "asl",
     "engine",
+    "front",
     "ports",
     "ports-aws",
     "ports-embedded",
@@ -23,6 +24,7 @@ const ARROWS: [&str; 14] = [
     "driver",
     "service",
     "functions",
+    "proxy",
     "cli",
 ];
 
@@ -40,12 +42,12 @@ const INNER: [(&str, &[&str]); 4] = [
 
 /// Who may name a crate of the outer world; everyone else gets what it needs through a trait.
 const OUTER: [(&str, &[&str]); 10] = [
-    ("aws-sigv4", &["cli"]),
-    ("aws-", &["integrations-lambda", "ports-aws"]),
-    ("axum", &["cli"]),
+    ("aws-sigv4", &["front", "proxy"]),
+    ("aws-", &["cli", "integrations-lambda", "ports-aws", "proxy"]),
+    ("axum", &["cli", "front", "proxy"]),
     ("clap", &["cli"]),
     ("getrandom", &["driver"]),
-    ("hyper", &["cli"]),
+    ("hyper", &["cli", "front", "proxy"]),
     ("indicatif", &["cli"]),
     ("lambda_runtime", &["functions"]),
     ("notify", &["cli"]),
@@ -54,11 +56,13 @@ const OUTER: [(&str, &[&str]); 10] = [
         &[
             "cli",
             "driver",
+            "front",
             "functions",
             "integrations",
             "integrations-lambda",
             "ports",
             "ports-embedded",
+            "proxy",
             "service",
         ],
     ),

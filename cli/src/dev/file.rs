@@ -3,11 +3,12 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use front::Secret;
 use model::json::{Location, Span};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::args::{LogArg, Secret, account};
+use crate::args::{LogArg, account};
 use crate::excerpt::{self, Level, Note};
 use crate::source;
 use crate::terminal::Style;

@@ -1,11 +1,7 @@
 //! The HTTP front: from a request to a call of the API, and back.
 //!
-//! Reading order: [`router`], `guard` (who is answered at all), `signature` (who proved to know
-//! the credential), [`call`], `listen` (connections).
+//! Reading order: [`router`], [`call`]; hosts, signatures, sizes and connections are the crate `front`.
 
-pub mod guard;
-pub mod listen;
-pub mod signature;
 #[cfg(test)]
 mod tests;
 
@@ -13,33 +9,28 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{get, post};
-use bytes::Bytes;
 use driver::Seeds;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::header::{self, HeaderName, HeaderValue};
-use hyper::{HeaderMap, StatusCode};
+use front::answer::{AWS_JSON, refusal, response};
+use front::guard::Guard;
+use front::signature::{Claim, Verifier};
+use front::{Answer, Credential, body, listen};
+use hyper::{HeaderMap, header};
 use service::{LONG_POLL, TARGET};
 use tokio::sync::watch;
 
-use super::api::{Answer, Api};
+use super::api::Api;
 use crate::uuid::uuid;
-use guard::Guard;
-use signature::{Claim, Verifier};
 
 /// Largest body of a request: the largest request of the API, and some room for the escapes of a
 /// definition within it. Source: Step Functions service quotas, API request size.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024 + 64 * 1024;
 
-/// The only protocol.
-const CONTENT_TYPE: &str = "application/x-amz-json-1.0";
-
 /// What a body may be called. Clients of other services of AWS say 1.1, people say plain JSON.
-const CONTENT_TYPES: [&str; 3] = [CONTENT_TYPE, "application/x-amz-json-1.1", "application/json"];
+const CONTENT_TYPES: [&str; 3] = [AWS_JSON, "application/x-amz-json-1.1", "application/json"];
 
 /// What every request needs.
 pub struct Front {
@@ -61,6 +52,11 @@ pub struct Front {
     pub seeds: Mutex<Seeds>,
 }
 
+/// What a credential demands of requests.
+pub fn verifier(credential: Credential, region: &str) -> Verifier {
+    Verifier { credential, region: region.to_owned(), service: "states" }
+}
+
 /// `POST /`, `GET /health`, and clean refusals of everything else.
 pub fn router(front: Arc<Front>) -> Router {
     let api = post(call)
@@ -78,16 +74,7 @@ pub fn router(front: Arc<Front>) -> Router {
 }
 
 async fn guarded(State(front): State<Arc<Front>>, request: Request, next: Next) -> Response {
-    let checked = {
-        // A value that is no text is no name of this server's.
-        let values = |name: HeaderName| -> Vec<&str> {
-            request.headers().get_all(name).iter().map(|value| value.to_str().unwrap_or("")).collect()
-        };
-        let mut hosts = values(header::HOST);
-        hosts.extend(request.uri().authority().map(|authority| authority.as_str()));
-        front.guard.check(&hosts, &values(header::ORIGIN))
-    };
-    match checked {
+    match front.guard.check_request(request.headers(), request.uri()) {
         Ok(()) => next.run(request).await,
         Err(reason) => {
             tracing::warn!(reason, "request refused");
@@ -140,7 +127,7 @@ impl Front {
         check_content_type(request.headers())?;
         let claim = self.verifier.as_ref().map(|_| Claim::read(request.headers())).transpose()?;
         let (parts, body) = request.into_parts();
-        let body = self.body(&parts.headers, body).await?;
+        let body = body::read(&parts.headers, body, BODY_BYTES_MAX, self.body_timeout).await?;
         if let (Some(verifier), Some(claim)) = (&self.verifier, &claim) {
             verifier.verify(claim, &parts, &body, SystemTime::now())?;
         }
@@ -157,52 +144,14 @@ impl Front {
         Ok(self.api.call(&operation, &body).await)
     }
 
-    async fn body(&self, headers: &HeaderMap, body: Body) -> Result<Bytes, Answer> {
-        let too_large = || {
-            let message = format!("the request is larger than {BODY_BYTES_MAX} bytes");
-            Answer::failure(413, "RequestEntityTooLargeException", &message)
-        };
-        let announced =
-            headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-        if announced.is_some_and(|bytes: u64| bytes > BODY_BYTES_MAX as u64) {
-            return Err(too_large());
+    fn respond(&self, mut answer: Answer) -> Response {
+        if answer.request_id.is_empty() {
+            // Nothing can be half done behind this lock.
+            let mut seeds = self.seeds.lock().unwrap_or_else(PoisonError::into_inner);
+            answer.request_id =
+                uuid(&mut seeds).unwrap_or_else(|_| "00000000-0000-4000-8000-000000000000".to_owned());
         }
-        match tokio::time::timeout(self.body_timeout, Limited::new(body, BODY_BYTES_MAX).collect()).await {
-            Ok(Ok(collected)) => Ok(collected.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-            Ok(Err(_)) => Err(Answer::failure(
-                400,
-                "MalformedHttpRequestException",
-                "the body of the request broke off",
-            )),
-            Err(_) => Err(Answer::failure(
-                408,
-                "RequestTimeoutException",
-                "the body of the request did not arrive in time",
-            )),
-        }
-    }
-
-    fn respond(&self, answer: Answer) -> Response {
-        let request_id = match answer.request_id {
-            id if id.is_empty() => {
-                // Nothing can be half done behind this lock.
-                let mut seeds = self.seeds.lock().unwrap_or_else(PoisonError::into_inner);
-                uuid(&mut seeds).unwrap_or_else(|_| "00000000-0000-4000-8000-000000000000".to_owned())
-            }
-            id => id,
-        };
-        let mut response = response(answer.status, CONTENT_TYPE, answer.body);
-        let headers = response.headers_mut();
-        if let Ok(id) = HeaderValue::from_str(&request_id) {
-            headers.insert("x-amzn-requestid", id);
-        }
-        let must_close = matches!(answer.status, 408 | 413);
-        if must_close {
-            // What is left of the body is not waited for.
-            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-        }
-        response
+        answer.respond()
     }
 }
 
@@ -212,25 +161,6 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), Answer> {
     if CONTENT_TYPES.iter().any(|known| known.eq_ignore_ascii_case(media_type)) {
         return Ok(());
     }
-    let message = format!("the Content-Type must be `{CONTENT_TYPE}`");
+    let message = format!("the Content-Type must be `{AWS_JSON}`");
     Err(Answer::failure(415, "UnsupportedMediaTypeException", &message))
-}
-
-fn refusal(status: u16, error: &str, message: &str, allow: Option<&'static str>) -> Response {
-    let mut response = response(status, "application/json", Answer::failure(status, error, message).body);
-    if let Some(allow) = allow {
-        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
-    }
-    response
-}
-
-fn response(status: u16, content_type: &'static str, body: String) -> Response {
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    // Nothing here is a page: whatever a browser is made to load must not become one.
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
 }

@@ -12,8 +12,18 @@ use crate::args::{LogArg, LogFormat};
 use crate::terminal::Style;
 
 /// Crates of the project; of others, warnings are shown.
-const OURS: [&str; 8] =
-    ["stepwright", "driver", "engine", "integrations", "journal", "ports", "ports_embedded", "service"];
+const OURS: [&str; 10] = [
+    "stepwright",
+    "driver",
+    "engine",
+    "front",
+    "integrations",
+    "journal",
+    "ports",
+    "ports_embedded",
+    "proxy",
+    "service",
+];
 
 /// Begins to log. Quiet keeps warnings and errors.
 pub fn start(log: LogArg, quiet: bool, style: Style) {

@@ -12,6 +12,7 @@ use asl::state::Resource;
 use async_trait::async_trait;
 use driver::Seeds;
 use engine::{Call, Execution, TaskOutcome};
+use front::Answer;
 use integrations::mock::{Config, Mocks};
 use integrations::{Answer as TaskAnswer, Answering, NotCallable, Tasks};
 use model::arn::{Arn, Resource as Named};
@@ -19,7 +20,7 @@ use model::error::{Failure, RUNTIME};
 use model::json::{Map, Text, Value};
 use ports::{Condition, Key, Row, Table};
 
-use super::api::{Answer, Api};
+use super::api::Api;
 use crate::uuid::uuid;
 
 /// Executions whose attempts are counted at a time. The oldest of more begin again at attempt 0.

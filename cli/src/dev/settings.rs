@@ -3,11 +3,13 @@
 
 use std::path::{Path, PathBuf};
 
+use front::guard::is_loopback;
+use front::listen::demand_credential;
+use front::{Credential, Secret};
 use model::arn::{Arn, Home, Resource};
 
 use super::file::{ConfigFile, MachineSettings};
-use super::http::guard::is_loopback;
-use crate::args::{DevArgs, LogArg, Secret, account};
+use crate::args::{DevArgs, LogArg, account};
 
 /// Everything that the server needs to know.
 #[derive(Debug)]
@@ -53,17 +55,6 @@ pub enum StoreSettings {
     Folder(PathBuf),
 }
 
-/// A credential of AWS.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Credential {
-    /// Its name.
-    pub access_key_id: String,
-    /// Its secret.
-    pub secret_access_key: Secret,
-    /// Its session token, of a temporary one.
-    pub session_token: Option<Secret>,
-}
-
 /// Step Functions Local listens here.
 const PORT: u16 = 8083;
 
@@ -76,11 +67,7 @@ impl Settings {
         let credential = credential(args, &file)?;
         let host = args.host.clone().or(file.host).unwrap_or_else(|| "127.0.0.1".to_owned());
         if credential.is_none() && !is_loopback(&host) {
-            return Err(format!(
-                "--host {host} can be reached by others, who could run anything here: give a credential that \
-                 requests must be signed with, in STEPWRIGHT_ACCESS_KEY_ID and STEPWRIGHT_SECRET_ACCESS_KEY, \
-                 or listen at 127.0.0.1"
-            ));
+            return Err(demand_credential("--host", &host));
         }
         let time_scale = args.time_scale.or(file.time_scale).unwrap_or(1.0);
         if !TIME_SCALE.contains(&time_scale) {
@@ -145,25 +132,7 @@ fn credential(args: &DevArgs, file: &ConfigFile) -> Result<Option<Credential>, S
     let from_args = (&args.access_key_id, &args.secret_access_key, &args.session_token);
     let from_file = (&file.access_key_id, &file.secret_access_key, &file.session_token);
     let (id, secret, token) = if let (None, None, None) = from_args { from_file } else { from_args };
-    let session_token = token.clone().filter(|token| !token.expose().is_empty());
-    let id = id.clone().filter(|id| !id.is_empty());
-    let secret = secret.clone().filter(|secret| !secret.expose().is_empty());
-    match (id, secret) {
-        (Some(access_key_id), Some(secret_access_key)) => {
-            if !access_key_id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
-            {
-                return Err("the access key id has letters, digits, `-` and `_` only".to_owned());
-            }
-            Ok(Some(Credential { access_key_id, secret_access_key, session_token }))
-        }
-        (None, None) if session_token.is_none() => Ok(None),
-        (None, _) => Err("the credential has no access key id: give --access-key-id or \
-                          STEPWRIGHT_ACCESS_KEY_ID as well"
-            .to_owned()),
-        (Some(_), None) => {
-            Err("the credential has no secret: give STEPWRIGHT_SECRET_ACCESS_KEY as well".to_owned())
-        }
-    }
+    Credential::of(id.clone(), secret.clone(), token.clone())
 }
 
 /// A secret that is on the command line can be read by everyone on the computer.

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use driver::{Config, Door, Driver, Machines, Seeds, StatusEvents, Sweeper, WorldParts};
+use front::Answer;
+use front::listen::stopped;
 use integrations::Tasks;
 use integrations::activity::Activities;
 use integrations::mock;
@@ -23,8 +25,7 @@ use service::{Service, ServiceParts};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::api::{Answer, Api};
-use super::http::listen::stopped;
+use super::api::Api;
 use super::mocks::{SelectedMocks, SelectingApi, Selections};
 use super::settings::{Settings, StoreSettings};
 use crate::source;

@@ -1,10 +1,11 @@
 //! The list of definitions as calls of the API.
 
+use front::Answer;
 use model::arn::{ActivityArn, Home, StateMachineArn};
 use model::json::{Map, Value};
 
 use super::Machine;
-use crate::dev::api::{Answer, Api};
+use crate::dev::api::Api;
 
 /// What became of a state machine.
 #[derive(Clone, Debug, PartialEq, Eq)]

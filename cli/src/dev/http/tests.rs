@@ -4,13 +4,12 @@ use std::net::SocketAddr;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
+use front::Secret;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::args::Secret;
-use crate::dev::settings::Credential;
 
 /// Answers with what it was asked; `GetActivityTask` never does.
 struct Echo;
@@ -48,7 +47,7 @@ async fn server(credential: Option<Credential>, limits: listen::Limits) -> Serve
     let front = Arc::new(Front {
         api: Arc::new(Echo),
         guard: Guard { host: "127.0.0.1".to_owned(), signed: credential.is_some() },
-        verifier: credential.map(|credential| Verifier { credential, region: "us-east-1".to_owned() }),
+        verifier: credential.map(|credential| verifier(credential, "us-east-1")),
         store: "memory",
         started: Instant::now(),
         body_timeout: Duration::from_millis(100),

@@ -12,17 +12,13 @@ use hyper::http::request::Parts;
 use model::timestamp::{Instant, Timestamp};
 use sha2::{Digest, Sha256};
 
-use crate::dev::api::Answer;
-use crate::dev::settings::Credential;
+use crate::{Answer, Credential};
 
 /// How far the clocks of client and server may be apart.
 const SKEW: Duration = Duration::from_secs(5 * 60);
 
 /// The only algorithm.
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
-
-/// The service that requests are signed for.
-const SERVICE: &str = "states";
 
 /// What a request says about its signature.
 #[derive(Debug)]
@@ -31,6 +27,7 @@ pub struct Claim {
     /// `YYYYMMDD`
     date: String,
     region: String,
+    service: String,
     signed_headers: Vec<String>,
     signature: String,
     /// `YYYYMMDDTHHMMSSZ`
@@ -44,6 +41,8 @@ pub struct Verifier {
     pub credential: Credential,
     /// The Region that they must be signed for.
     pub region: String,
+    /// The service that they must be signed for, as scopes name it: `states`.
+    pub service: &'static str,
 }
 
 impl Claim {
@@ -82,9 +81,6 @@ impl Claim {
                  keyid/date/region/service/aws4_request",
             ));
         };
-        if service != SERVICE {
-            return Err(invalid(&format!("Credential should be scoped to correct service: '{SERVICE}'.")));
-        }
         let Some(time) = only(headers, "x-amz-date")? else {
             return Err(incomplete("Authorization header requires existence of a 'X-Amz-Date' header."));
         };
@@ -108,6 +104,7 @@ impl Claim {
             access_key_id: access_key_id.to_owned(),
             date: date.to_owned(),
             region: region.to_owned(),
+            service: service.to_owned(),
             signed_headers,
             signature: signature.to_owned(),
             time: time.to_owned(),
@@ -137,6 +134,10 @@ impl Verifier {
         if !token_fits {
             return Err(unknown());
         }
+        if claim.service != self.service {
+            let message = format!("Credential should be scoped to correct service: '{}'.", self.service);
+            return Err(invalid(&message));
+        }
         if claim.region != self.region {
             return Err(invalid("Credential should be scoped to a valid region."));
         }
@@ -155,11 +156,11 @@ impl Verifier {
         }
         check_skew(time, now, &claim.time)?;
 
-        let scope = format!("{}/{}/{SERVICE}/aws4_request", claim.date, claim.region);
+        let scope = format!("{}/{}/{}/aws4_request", claim.date, claim.region, claim.service);
         let canonical = canonical_request(claim, parts, body)?;
         let to_sign = format!("{ALGORITHM}\n{}\n{scope}\n{}", claim.time, hex_sha256(canonical.as_bytes()));
-        let key =
-            generate_signing_key(self.credential.secret_access_key.expose(), time, &claim.region, SERVICE);
+        let secret = self.credential.secret_access_key.expose();
+        let key = generate_signing_key(secret, time, &claim.region, &claim.service);
         if same(&calculate_signature(key, to_sign.as_bytes()), &claim.signature) {
             return Ok(());
         }
@@ -309,7 +310,7 @@ mod tests {
     use hyper::Request;
 
     use super::*;
-    use crate::args::Secret;
+    use crate::Secret;
 
     const BODY: &[u8] = b"{\"stateMachineArn\": \"a\"}";
 
@@ -375,7 +376,7 @@ mod tests {
             secret_access_key: Secret::new("hunter2"),
             session_token: token.map(Secret::new),
         };
-        Verifier { credential, region: "us-east-1".to_owned() }
+        Verifier { credential, region: "us-east-1".to_owned(), service: "states" }
     }
 
     fn verify(verifier: &Verifier, parts: &Parts, body: &[u8]) -> Result<(), Answer> {

@@ -1,5 +1,7 @@
 //! Connections: how many, how long, and how they end.
 
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +12,8 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
+
+use crate::guard::is_loopback;
 
 /// What a listener allows.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +44,46 @@ const HEADERS_MAX: usize = 100;
 
 /// After an accept that failed for want of something, such as file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Listens at an address or a name. An error says what to do; without a credential that callers
+/// have to sign with, an address that others can reach is one.
+pub async fn bind(host: &str, port: u16, has_credential: bool) -> Result<(TcpListener, SocketAddr), String> {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let refused = |error: io::Error| match error.kind() {
+        io::ErrorKind::AddrInUse => format!(
+            "port {port} of {host} is in use: end the other server, or choose another port (0 takes any free one)"
+        ),
+        io::ErrorKind::PermissionDenied => {
+            format!("port {port} of {host} may not be used by you: choose one above 1023")
+        }
+        io::ErrorKind::AddrNotAvailable => format!("{host} is no address of this computer"),
+        _ => format!("cannot listen at {host}, port {port}: {error}"),
+    };
+    let listener = TcpListener::bind((host, port)).await.map_err(refused)?;
+    let address = listener.local_addr().map_err(refused)?;
+    if !has_credential && !is_loopback(&address.ip().to_string()) {
+        return Err(format!(
+            "{host} is {}, which others can reach: give a credential, or listen at 127.0.0.1",
+            address.ip()
+        ));
+    }
+    Ok((listener, address))
+}
+
+/// Host and port of `127.0.0.1:8083`, `[::1]:8083` or `localhost:8083`.
+pub fn address(text: &str) -> Option<(String, u16)> {
+    let (host, port) = text.rsplit_once(':')?;
+    (!host.is_empty()).then_some((host.to_owned(), port.parse().ok()?))
+}
+
+/// Why a server without a credential does not listen at an address that others can reach.
+pub fn demand_credential(option: &str, host: &str) -> String {
+    format!(
+        "{option} {host} can be reached by others, who could run anything here: give a credential that \
+         requests must be signed with, in STEPWRIGHT_ACCESS_KEY_ID and STEPWRIGHT_SECRET_ACCESS_KEY, \
+         or listen at 127.0.0.1"
+    )
+}
 
 /// Serves until `stopping` becomes true and what was begun has ended, or `drain_timeout` has passed.
 pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stopping: watch::Receiver<bool>) {

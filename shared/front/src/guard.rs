@@ -5,9 +5,12 @@
 
 use std::net::IpAddr;
 
+use hyper::header::{self, HeaderName};
+use hyper::{HeaderMap, Uri};
+
 /// Names under which containers reach the computer that they run on. Nobody can register them:
 /// `.internal` is reserved for private use.
-const CONTAINER_HOSTS: [&str; 2] = ["host.docker.internal", "host.containers.internal"];
+pub const CONTAINER_HOSTS: [&str; 2] = ["host.docker.internal", "host.containers.internal"];
 
 /// Who may be talked to under which names.
 #[derive(Clone, Debug)]
@@ -20,6 +23,17 @@ pub struct Guard {
 }
 
 impl Guard {
+    /// Whether a request is taken up; else why not.
+    pub fn check_request(&self, headers: &HeaderMap, uri: &Uri) -> Result<(), String> {
+        // A value that is no text is no name of this server's.
+        let values = |name: HeaderName| -> Vec<&str> {
+            headers.get_all(name).iter().map(|value| value.to_str().unwrap_or("")).collect()
+        };
+        let mut hosts = values(header::HOST);
+        hosts.extend(uri.authority().map(|authority| authority.as_str()));
+        self.check(&hosts, &values(header::ORIGIN))
+    }
+
     /// Whether a request with these headers is taken up; else why not.
     ///
     /// `hosts` are the values of every `Host` header, and the authority of the request's target
