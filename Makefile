@@ -3,6 +3,12 @@
 CARGO ?= cargo
 CORPUS ?= ../shared/conformance
 JSONATA_SUITE ?= ../shared/jsonata-suite
+# For which processor `make dist` and `make deploy` build.
+ARCH ?= $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
+export ARCH PROFILE
+# What `make deploy` calls the stack.
+STACK ?= stepwright
+PARAMETERS ?=
 EXAMPLE ?= examples/order-with-compensation
 CASE ?= RetriedPayment
 PORT ?= 8083
@@ -21,7 +27,7 @@ target = $(shell $(CARGO) metadata --format-version 1 --no-deps | sed 's/.*"targ
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt clippy doc deny tools clients emulators soak conformance jsonata-suite simulate bench
+.PHONY: help run test check fmt clippy doc deny tools clients emulators sam template dist deploy soak conformance jsonata-suite simulate bench
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -31,7 +37,7 @@ run: ## Start stepwright dev with the examples and run one to its end (EXAMPLE=f
 	@"$(target)/debug/stepwright" dev examples --port $(PORT) --mock $(EXAMPLE)/mocks.json \
 	  --run $(notdir $(EXAMPLE))#$(CASE) --run-input @$(EXAMPLE)/input.json
 
-test: clients emulators ## Run all tests
+test: clients emulators sam ## Run all tests
 	@if $(CARGO) nextest --version >/dev/null 2>&1; \
 	then $(CARGO) test --workspace --locked --doc && $(CARGO) nextest run --workspace --locked; \
 	else $(CARGO) test --workspace --locked; fi
@@ -60,6 +66,21 @@ clients: ## Install the clients that tests run, at fixed versions, into .tools/c
 
 emulators: ## Install the emulators that the adapters for AWS are tested against, at fixed versions, into .tools
 	@scripts/ministack.sh
+
+dist: ## Build the zips for Lambda and the archive with the program into dist (ARCH=x86_64|arm64 PROFILE=release|dev)
+	@CARGO=$(CARGO) scripts/dist.sh
+
+deploy: dist ## Install on AWS, with sam where it is installed (STACK=name PARAMETERS='Name=Value ...')
+	@STACK=$(STACK) scripts/deploy.sh $(PARAMETERS)
+
+sam: ## Install the SAM CLI and cfn-lint, at fixed versions, into .tools/sam
+	@scripts/sam.sh
+
+template: sam ## Lint the templates of the installation and of the example on it
+	.tools/sam/bin/cfn-lint --include-checks I --template template.yaml
+	.tools/sam/bin/cfn-lint --include-checks I --template examples/sam-app/template.yaml
+	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 .tools/sam/bin/sam validate --lint --template template.yaml
+	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 .tools/sam/bin/sam validate --lint --template examples/sam-app/template.yaml
 
 soak: ## Kill the server SOAK_KILLS times under load, then simulate SOAK_SEEDS seeds
 	$(CARGO) build --release --locked --package cli
