@@ -83,6 +83,16 @@ check("list, cut short", len(first["executions"]) == 2 and first.get("NextToken"
 history = aws("get-execution-history", "--execution-arn", started[0], "--page-size", "3")["events"]
 check("history", [event["id"] for event in history] == [1, 2, 3, 4], history)
 
+published = aws("publish-state-machine-version", "--state-machine-arn", machine, "--description", "first")
+version = published["stateMachineVersionArn"]
+routing = f"stateMachineVersionArn={version},weight=100"
+alias = aws("create-state-machine-alias", "--name", "PROD", "--routing-configuration", routing)["stateMachineAliasArn"]
+execution = aws("start-execution", "--state-machine-arn", alias)["executionArn"]
+found = ended(execution)
+told = (found["stateMachineVersionArn"], found["stateMachineAliasArn"])
+check("start by way of an alias", told == (f"{machine}:1", f"{machine}:PROD"), found)
+refused("a version with an alias", "ConflictException", "delete-state-machine-version", "--state-machine-version-arn", version)
+
 waits = create("cli-wait", {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 600, "End": True}}})
 execution = aws("start-execution", "--state-machine-arn", waits)["executionArn"]
 aws("stop-execution", "--execution-arn", execution, "--error", "Enough", "--cause", "of this")

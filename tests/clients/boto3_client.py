@@ -174,6 +174,76 @@ def executions(arn):
     )
 
 
+def versions():
+    errors = client.exceptions
+    first = create("versions", PASS, publish=True, versionDescription="first")
+    one, two = f"{first}:1", f"{first}:2"
+    result = {"StartAt": "P", "States": {"P": {"Type": "Pass", "Result": 2, "End": True}}}
+    updated = client.update_state_machine(stateMachineArn=first, definition=json.dumps(result), publish=True)
+    check("update and publish", updated["stateMachineVersionArn"] == two, updated)
+    again = client.publish_state_machine_version(stateMachineArn=first, revisionId=updated["revisionId"])
+    check("publish again", again["stateMachineVersionArn"] == two, again)
+    raises(
+        "publish another revision", errors.ConflictException, client.publish_state_machine_version,
+        stateMachineArn=first, revisionId="INITIAL",
+    )
+    page = client.list_state_machine_versions(stateMachineArn=first, maxResults=1)
+    rest = client.list_state_machine_versions(stateMachineArn=first, nextToken=page["nextToken"])
+    listed = [item["stateMachineVersionArn"] for item in page["stateMachineVersions"] + rest["stateMachineVersions"]]
+    check("list versions", listed == [two, one] and "nextToken" not in rest, listed)
+    found = client.describe_state_machine(stateMachineArn=one)
+    same = json.loads(found["definition"]) == PASS and found["description"] == "first"
+    check("describe a version", same and found["stateMachineArn"] == one, found)
+
+    def routed(weights):
+        return [{"stateMachineVersionArn": arn, "weight": weight} for arn, weight in weights.items()]
+
+    alias = client.create_state_machine_alias(name="PROD", routingConfiguration=routed({one: 90, two: 10}))
+    alias = alias["stateMachineAliasArn"]
+    check("create an alias", alias == f"{first}:PROD", alias)
+    again = client.create_state_machine_alias(name="PROD", routingConfiguration=routed({one: 90, two: 10}))
+    check("create an alias again", again["stateMachineAliasArn"] == alias, again)
+    raises(
+        "create another alias of the name", errors.ConflictException, client.create_state_machine_alias,
+        name="PROD", routingConfiguration=routed({one: 100}),
+    )
+    raises(
+        "weights that do not fit", errors.ValidationException, client.create_state_machine_alias,
+        name="BETA", routingConfiguration=routed({one: 90, two: 11}),
+    )
+    client.update_state_machine_alias(
+        stateMachineAliasArn=alias, description="moved", routingConfiguration=routed({two: 100})
+    )
+    found = client.describe_state_machine_alias(stateMachineAliasArn=alias)
+    same = found["routingConfiguration"] == routed({two: 100}) and found["description"] == "moved"
+    check("update an alias", same and found["updateDate"] >= found["creationDate"], found)
+    listed = client.list_state_machine_aliases(stateMachineArn=two)["stateMachineAliases"]
+    check("list aliases", [item["stateMachineAliasArn"] for item in listed] == [alias], listed)
+
+    started = [
+        client.start_execution(stateMachineArn=arn, input='{"in": 1}')["executionArn"] for arn in [first, one, alias]
+    ]
+    found = [ended(arn) for arn in started]
+    check("run them", [json.loads(one["output"]) for one in found] == [2, {"in": 1}, 2], found)
+    told = [(one.get("stateMachineVersionArn"), one.get("stateMachineAliasArn")) for one in found]
+    check("what ran", told == [(None, None), (one, None), (two, alias)], told)
+    for arn, expected in [(one, started[1:2]), (alias, started[2:])]:
+        listed = client.list_executions(stateMachineArn=arn)["executions"]
+        check("list their executions", [item["executionArn"] for item in listed] == expected, listed)
+
+    raises(
+        "delete a version with an alias", errors.ConflictException, client.delete_state_machine_version,
+        stateMachineVersionArn=two,
+    )
+    client.delete_state_machine_alias(stateMachineAliasArn=alias)
+    client.delete_state_machine_version(stateMachineVersionArn=two)
+    raises(
+        "no such alias", errors.ResourceNotFound, client.describe_state_machine_alias, stateMachineAliasArn=alias
+    )
+    raises("no such version", errors.StateMachineDoesNotExist, client.start_execution, stateMachineArn=two)
+    return first
+
+
 def stop():
     arn = create("wait", WAIT)
     started = client.start_execution(stateMachineArn=arn, name="one", input="{}")
@@ -305,6 +375,7 @@ def delete(arns):
 arns = [state_machines()]
 tags(arns[0])
 executions(arns[0])
+arns.append(versions())
 arns.append(stop())
 validation()
 arns.append(activities())

@@ -12,6 +12,7 @@ mod compare;
 mod definition;
 mod execution;
 mod logs;
+mod lost;
 mod outside;
 mod recorded;
 mod replay;

@@ -170,6 +170,12 @@ impl ApiError {
         ApiError::new(ErrorType::ActivityWorkerLimitExceeded, message)
     }
 
+    pub fn alias_exists() -> ApiError {
+        let message = "Failed to create alias because an alias with the same name and a different routing \
+                       configuration already exists.";
+        ApiError::new(ErrorType::ConflictException, message)
+    }
+
     pub fn execution_already_exists(arn: &impl std::fmt::Display) -> ApiError {
         ApiError::new(ErrorType::ExecutionAlreadyExists, format!("Execution Already Exists: '{arn}'"))
     }
@@ -226,9 +232,36 @@ impl ApiError {
         ApiError::new(ErrorType::NotImplemented, format!("{what} is not implemented in this version"))
     }
 
+    /// `what` an ARN of a state machine would have more of than it may.
+    pub fn quota_exceeded(what: &str, arn: &impl std::fmt::Display, most: Option<u64>) -> ApiError {
+        let most = most.map_or_else(|| "so many".to_owned(), |most| most.to_string());
+        let message = format!("Too many {what}: '{arn}' can have at most {most} {what}");
+        ApiError::new(ErrorType::ServiceQuotaExceededException, message)
+    }
+
+    /// An alias, or what one leads to.
+    pub fn reference_not_found(arn: &impl std::fmt::Display) -> ApiError {
+        let message = "Request references a resource that does not exist.";
+        ApiError::new(ErrorType::ResourceNotFound, message).with("resourceName", arn.to_string())
+    }
+
     pub fn resource_not_found(arn: &impl std::fmt::Display) -> ApiError {
         ApiError::new(ErrorType::ResourceNotFound, format!("Resource not found: '{arn}'"))
             .with("resourceName", arn.to_string())
+    }
+
+    /// Source: conformance case `publish_state_machine_version`.
+    pub fn revision_conflict(asked: &str, current: &str) -> ApiError {
+        let message = format!(
+            "Failed to publish the State Machine version for revision {asked}. The current State Machine \
+             revision is {current}."
+        );
+        ApiError::new(ErrorType::ConflictException, message)
+    }
+
+    /// Source: conformance case `error_create_alias_invalid_router_configs`.
+    pub fn invalid_routes(message: impl Into<String>) -> ApiError {
+        ApiError::validation_for(ValidationExceptionReason::InvalidRoutingConfiguration, message)
     }
 
     pub fn serialization(message: impl Into<String>) -> ApiError {
@@ -267,6 +300,17 @@ impl ApiError {
 
     pub fn unknown_operation() -> ApiError {
         ApiError::new(ErrorType::UnknownOperationException, "The operation is not known")
+    }
+
+    /// Source: conformance case `delete_version_with_alias`.
+    pub fn version_referenced(aliases: &[Text]) -> ApiError {
+        let aliases: Vec<&str> = aliases.iter().map(Text::as_str).collect();
+        let message = format!(
+            "Version to be deleted must not be referenced by an alias. Current list of aliases referencing \
+             this version: [{}]",
+            aliases.join(", ")
+        );
+        ApiError::new(ErrorType::ConflictException, message)
     }
 
     /// What the operation itself finds wrong, beyond the constraints of single members.

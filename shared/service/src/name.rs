@@ -1,5 +1,6 @@
 //! Names and ARNs as requests carry them.
 
+use journal::registry::Qualifier;
 use model::arn::{ActivityArn, Arn, ArnError, ExecutionArn, Resource, StateMachineArn};
 use model::json::Text;
 
@@ -13,40 +14,73 @@ pub(crate) fn checked(name: &str) -> Result<(), ApiError> {
 /// What `stateMachineArn` may name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Machine {
-    /// A state machine.
-    Itself(StateMachineArn),
-    /// A version, an alias or a Map state of one.
-    Qualified(Resource),
+    /// A state machine, or a version or an alias of one.
+    Of(StateMachineArn, Option<Qualifier>),
+    /// A Map state of one.
+    Map,
 }
 
 impl Machine {
-    /// The state machine; versions, aliases and Map states that nobody made do not exist.
-    pub fn existing(self, arn: &str) -> Result<StateMachineArn, ApiError> {
+    /// The state machine itself; operations that are about nothing else answer that versions,
+    /// aliases and Map states do not exist.
+    pub fn itself(self, arn: &str) -> Result<StateMachineArn, ApiError> {
         match self {
-            Machine::Itself(arn) => Ok(arn),
-            Machine::Qualified(_) => Err(ApiError::state_machine_does_not_exist(&arn)),
+            Machine::Of(arn, None) => Ok(arn),
+            Machine::Of(_, Some(_)) | Machine::Map => Err(ApiError::state_machine_does_not_exist(&arn)),
         }
     }
 
-    /// As [`Machine::existing`], for operations that refuse the ARNs of Map states.
+    /// As [`Machine::itself`], for operations that refuse the ARNs of Map states.
     pub fn unlabelled(self, arn: &str) -> Result<StateMachineArn, ApiError> {
         match self {
-            Machine::Qualified(Resource::MapStateMachine { .. }) => Err(ApiError::labelled_arn()),
-            other => other.existing(arn),
+            Machine::Map => Err(ApiError::labelled_arn()),
+            other => other.itself(arn),
+        }
+    }
+
+    /// The state machine with the version or alias; Map states that nobody made do not exist.
+    pub fn qualified(self, arn: &str) -> Result<(StateMachineArn, Option<Qualifier>), ApiError> {
+        match self {
+            Machine::Of(arn, qualifier) => Ok((arn, qualifier)),
+            Machine::Map => Err(ApiError::state_machine_does_not_exist(&arn)),
+        }
+    }
+
+    /// As [`Machine::qualified`], for operations that refuse the ARNs of Map states.
+    pub fn qualified_unlabelled(self, arn: &str) -> Result<(StateMachineArn, Option<Qualifier>), ApiError> {
+        match self {
+            Machine::Map => Err(ApiError::labelled_arn()),
+            other => other.qualified(arn),
         }
     }
 }
 
 pub(crate) fn state_machine(text: &str) -> Result<Machine, ApiError> {
     let arn = parsed(text)?;
-    match &arn.resource {
-        Resource::StateMachine { .. } => {
-            StateMachineArn::parse(text).map(Machine::Itself).map_err(|error| ApiError::invalid_arn(&error))
-        }
-        Resource::Version { .. } | Resource::Alias { .. } | Resource::MapStateMachine { .. } => {
-            Ok(Machine::Qualified(arn.resource))
-        }
-        _ => Err(wrong_kind(&arn)),
+    let (name, qualifier) = match &arn.resource {
+        Resource::StateMachine { name } => (name, None),
+        Resource::Version { state_machine, version } => (state_machine, Some(Qualifier::Version(*version))),
+        Resource::Alias { state_machine, alias } => (state_machine, Some(Qualifier::Alias(alias.clone()))),
+        Resource::MapStateMachine { .. } => return Ok(Machine::Map),
+        _ => return Err(wrong_kind(&arn)),
+    };
+    let machine = StateMachineArn::new(&arn.home, name).map_err(|error| ApiError::invalid_arn(&error))?;
+    Ok(Machine::Of(machine, qualifier))
+}
+
+/// A version: its state machine and its number.
+pub(crate) fn version(text: &str) -> Result<(StateMachineArn, u64), ApiError> {
+    match state_machine(text)? {
+        Machine::Of(arn, Some(Qualifier::Version(number))) => Ok((arn, number)),
+        _ => Err(wrong_kind(&parsed(text)?)),
+    }
+}
+
+/// An alias: its state machine and its name.
+pub(crate) fn alias(text: &str) -> Result<(StateMachineArn, Text), ApiError> {
+    match state_machine(text)? {
+        Machine::Of(arn, Some(Qualifier::Alias(name))) => Ok((arn, name)),
+        _ => Err(wrong_kind(&parsed(text)?)),
     }
 }
 
@@ -123,6 +157,21 @@ mod tests {
             invalid("Resource type not valid in this context: stateMachine")
         );
         assert_eq!(machine(&format!("{HOME}:stateMachine:m:7")), Ok(()));
+        for wrong in ["m", "m:a", "m/label"] {
+            assert_eq!(
+                message(version(&format!("{HOME}:stateMachine:{wrong}")).map(drop)),
+                invalid("Resource type not valid in this context: stateMachine")
+            );
+        }
+        for wrong in ["m", "m:1", "m/label"] {
+            assert_eq!(
+                message(alias(&format!("{HOME}:stateMachine:{wrong}")).map(drop)),
+                invalid("Resource type not valid in this context: stateMachine")
+            );
+        }
+        let arn = StateMachineArn::parse(&format!("{HOME}:stateMachine:m")).unwrap();
+        assert_eq!(version(&format!("{HOME}:stateMachine:m:7")), Ok((arn.clone(), 7)));
+        assert_eq!(alias(&format!("{HOME}:stateMachine:m:a7")), Ok((arn, "a7".into())));
         assert_eq!(run(&format!("{HOME}:execution:m/label:e")), Ok(()));
         assert_eq!(work(&format!("{HOME}:activity:a")), Ok(()));
     }

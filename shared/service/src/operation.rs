@@ -1,6 +1,7 @@
 //! The operations, and which of them there are.
 
 mod activity;
+mod alias;
 mod create_state_machine;
 mod delete_state_machine;
 mod describe_execution;
@@ -11,12 +12,14 @@ mod get_execution_history;
 mod list_executions;
 mod list_state_machines;
 mod page;
+mod qualified;
 mod send_task;
 mod start_execution;
 mod stop_execution;
 mod tag;
 mod update_state_machine;
 mod validate_state_machine_definition;
+mod version;
 
 use model::json::Value;
 
@@ -71,27 +74,27 @@ macro_rules! operations {
 operations! {
     CreateActivity => activity::create,
     CreateStateMachine => create_state_machine::run,
-    CreateStateMachineAlias => ,
+    CreateStateMachineAlias => alias::create,
     DeleteActivity => activity::delete,
     DeleteStateMachine => delete_state_machine::run,
-    DeleteStateMachineAlias => ,
-    DeleteStateMachineVersion => ,
+    DeleteStateMachineAlias => alias::delete,
+    DeleteStateMachineVersion => version::delete,
     DescribeActivity => activity::describe,
     DescribeExecution => describe_execution::run,
     DescribeMapRun => ,
     DescribeStateMachine => describe_state_machine::run,
-    DescribeStateMachineAlias => ,
+    DescribeStateMachineAlias => alias::describe,
     DescribeStateMachineForExecution => describe_state_machine_for_execution::run,
     GetActivityTask => get_activity_task::run,
     GetExecutionHistory => get_execution_history::run,
     ListActivities => activity::list,
     ListExecutions => list_executions::run,
     ListMapRuns => ,
-    ListStateMachineAliases => ,
-    ListStateMachineVersions => ,
+    ListStateMachineAliases => alias::list,
+    ListStateMachineVersions => version::list,
     ListStateMachines => list_state_machines::run,
     ListTagsForResource => tag::list,
-    PublishStateMachineVersion => ,
+    PublishStateMachineVersion => version::publish,
     RedriveExecution => ,
     SendTaskFailure => send_task::failure,
     SendTaskHeartbeat => send_task::heartbeat,
@@ -104,7 +107,7 @@ operations! {
     UntagResource => tag::untag,
     UpdateMapRun => ,
     UpdateStateMachine => update_state_machine::run,
-    UpdateStateMachineAlias => ,
+    UpdateStateMachineAlias => alias::update,
     ValidateStateMachineDefinition => validate_state_machine_definition::run,
 }
 

@@ -66,7 +66,14 @@ pub const TARGET: &str = "AWSStepFunctions.";
 pub const LONG_POLL: &str = "GetActivityTask";
 
 /// The members that say what a request is about.
-const SUBJECTS: [&str; 4] = ["executionArn", "stateMachineArn", "activityArn", "resourceArn"];
+const SUBJECTS: [&str; 6] = [
+    "executionArn",
+    "stateMachineArn",
+    "stateMachineVersionArn",
+    "stateMachineAliasArn",
+    "activityArn",
+    "resourceArn",
+];
 
 /// What operations work with.
 pub(crate) struct Inner {
@@ -172,10 +179,13 @@ impl Inner {
 
     /// A name that nobody chose.
     pub fn random_uuid(&self) -> Result<Text, ApiError> {
+        Ok(uuid(self.random()?, self.random()?))
+    }
+
+    /// A random number.
+    pub fn random(&self) -> Result<u64, ApiError> {
         let mut seeds = self.seeds.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut next =
-            || seeds.next_seed().map_err(|error| ApiError::internal(format!("no random numbers: {error}")));
-        Ok(uuid(next()?, next()?))
+        seeds.next_seed().map_err(|error| ApiError::internal(format!("no random numbers: {error}")))
     }
 }
 

@@ -4,6 +4,7 @@ mod activities;
 mod executions;
 mod requests;
 mod state_machines;
+mod versions;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -10,6 +10,7 @@ use tokio::runtime::Builder;
 
 use super::case::Case;
 use super::compare::{Comparison, with_payloads_parsed};
+use super::lost::{Answers, map_strings};
 use super::served::{Served, clock};
 use super::wildcard::Wildcards;
 use crate::scene::{Answered, Ports};
@@ -27,18 +28,22 @@ async fn sequence(json: &Value, corpus: &Path) -> Result<(), String> {
     let wildcards = Wildcards::parse(json.get("placeholders").and_then(Value::as_object))?;
     let mut comparison = Comparison { wildcards, ..Comparison::default() };
     let served = Served::start(tasks(json, corpus)?, Ports::memory(clock())).await?;
-    let (mut latest, mut names) = (Map::default(), Names::default());
+    let (mut answers, mut names) = (Answers::default(), Names::default());
     for (at, step) in steps.iter().enumerate() {
         let rest = &steps[at + 1..];
         let operation = step.get("operation").and_then(Value::as_str).ok_or("a step has no operation")?;
         let recorded = step.get("request").ok_or("a step has no request")?;
         let reformatted = is_other_text(&steps[..at], step);
-        let request = names.sent(&as_sent(&with_stubs(recorded, &latest), reformatted));
+        let hints: Vec<String> = steps[at..]
+            .iter()
+            .filter_map(|step| step.get("expected"))
+            .map(|hint| comparison.filled(hint))
+            .collect();
+        let request = names.sent(&as_sent(&answers.fill(recorded, &hints), reformatted));
+        tokio::time::sleep(BETWEEN_CALLS).await;
         let answered = served.scene.call(operation, &request).await?;
-        if answered.status == 200
-            && let Some(members) = answered.body.as_object()
-        {
-            latest.extend(members.iter().map(|(name, value)| (name.clone(), value.clone())));
+        if answered.status == 200 {
+            answers.learn(&answered.body);
             if operation == "StartExecution" {
                 names.learn(recorded, step, rest, &answered.body);
             }
@@ -84,28 +89,6 @@ fn as_sent(request: &Value, reformatted: bool) -> Value {
         _ => (name.clone(), value.clone()),
     });
     members.collect::<Map>().into()
-}
-
-/// A string that begins with `stub-` stands for the member of that name in the latest answer
-/// that has it.
-fn with_stubs(request: &Value, latest: &Map) -> Value {
-    map_strings(request, &|text| {
-        let name = text.strip_prefix("stub-").and_then(|rest| rest.split('-').next());
-        name.and_then(|name| latest.get(name)).cloned()
-    })
-}
-
-/// `value` with strings replaced where `replaced` says by what.
-fn map_strings(value: &Value, replaced: &impl Fn(&str) -> Option<Value>) -> Value {
-    match value {
-        Value::String(text) => replaced(text).unwrap_or_else(|| value.clone()),
-        Value::Array(items) => items.iter().map(|item| map_strings(item, replaced)).collect(),
-        Value::Object(members) => {
-            let members = members.iter().map(|(name, value)| (name.clone(), map_strings(value, replaced)));
-            members.collect::<Map>().into()
-        }
-        _ => value.clone(),
-    }
 }
 
 /// The names that the service gave to executions, and what the recording calls them.
@@ -167,6 +150,8 @@ fn is_read(operation: &str) -> bool {
     ["Get", "List", "Describe"].iter().any(|verb| operation.starts_with(verb))
 }
 
+/// How far apart calls are: what they begin has a time of its own.
+const BETWEEN_CALLS: Duration = Duration::from_millis(10);
 /// How long whoever polls waits for what comes.
 const PATIENCE: Duration = Duration::from_secs(600);
 /// The same when the execution is to be met while it runs.
@@ -283,16 +268,6 @@ mod tests {
         assert_eq!(sent, json(&format!(r#"{{"executionArn":"{EXECUTION}uuid-2","name":"b"}}"#)));
         let answer = names.recorded(&json(r#"{"name":"uuid-1","message":"no 'x:uuid-2'","n":1}"#));
         assert_eq!(answer, json(r#"{"name":"a","message":"no 'x:b'","n":1}"#));
-    }
-
-    #[test]
-    fn stubs_stand_for_the_latest_answer() {
-        let latest = json(r#"{"nextToken":"t","revisionId":"r"}"#);
-        let latest: Map = latest.as_object().unwrap().iter().map(|(k, v)| (k.clone(), v.clone())).collect();
-        let request =
-            json(r#"{"a":"stub-nextToken-00000015","b":["stub-revisionId-2"],"c":"stub-other-1","d":"x"}"#);
-        let expected = json(r#"{"a":"t","b":["r"],"c":"stub-other-1","d":"x"}"#);
-        assert_eq!(with_stubs(&request, &latest), expected);
     }
 
     #[test]

@@ -50,6 +50,11 @@ pub struct Comparison {
 }
 
 impl Comparison {
+    /// A recorded value as text, with what is known of its tokens in their place.
+    pub fn filled(&self, recorded: &Value) -> String {
+        self.wildcards.filled(&recorded.to_json(), &self.bindings)
+    }
+
     /// Compares under the rules for objects, arrays, numbers and wildcards. What is learnt about
     /// tokens is kept only when all is equal.
     pub fn value(&mut self, path: &str, expected: &Value, got: &Value) -> Result<(), Difference> {

@@ -74,6 +74,19 @@ impl Wildcards {
         }
     }
 
+    /// `text` with the values of the tokens that are known.
+    pub fn filled(&self, text: &str, bindings: &Bindings) -> String {
+        let pieces = self.pieces(text).into_iter().map(|piece| match piece {
+            Piece::Literal(literal) => literal.to_owned(),
+            Piece::Token(at) => match bindings.0.get(&at) {
+                Some(Value::String(value)) => value.to_string(),
+                Some(value) => value.to_json(),
+                None => self.tokens[at].name.clone(),
+            },
+        });
+        pieces.collect()
+    }
+
     /// Whether `text` has a token in it.
     pub fn occur_in(&self, text: &str) -> bool {
         self.pieces(text).iter().any(|piece| matches!(piece, Piece::Token(_)))

@@ -233,6 +233,7 @@ async fn listed(
     for status in ExecutionStatus::ALL {
         let query = ListQuery {
             state_machine: state_machine.clone(),
+            qualifier: None,
             status: Some(*status),
             after: None,
             limit: 100,

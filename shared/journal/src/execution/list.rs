@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::meta::Meta;
 use super::{Executions, code, key};
+use crate::registry::Qualifier;
 use crate::store::StoreError;
 
 /// Which executions are wanted.
@@ -16,6 +17,8 @@ use crate::store::StoreError;
 pub struct ListQuery {
     /// Of which state machine, or of which Map state of it.
     pub state_machine: StateMachineArn,
+    /// Those that were started with this version or alias; all when absent.
+    pub qualifier: Option<Qualifier>,
     /// With which status; all when absent.
     pub status: Option<ExecutionStatus>,
     /// Go on behind this one: the last one seen.
@@ -36,10 +39,10 @@ pub struct ListPosition {
 /// Some executions.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListPage {
-    /// Newest first.
+    /// Newest first. Of one version or alias there may be few, and more on the next page.
     pub rows: Vec<Listing>,
-    /// There are more behind the last.
-    pub more: bool,
+    /// Where to go on, unless these were all.
+    pub next: Option<ListPosition>,
 }
 
 /// An execution in a list. The list may lag behind the execution for a moment.
@@ -63,6 +66,13 @@ pub struct Listing {
     pub redrive_count: u32,
     /// When it was redriven last.
     pub redriven_at: Option<Timestamp>,
+}
+
+impl Listing {
+    /// Its place in the list.
+    pub fn position(&self) -> ListPosition {
+        ListPosition { started_at: self.started_at, name: self.name.clone() }
+    }
 }
 
 /// What the entry of a list carries beside its key.
@@ -92,16 +102,72 @@ impl Summary {
     }
 }
 
+impl Summary {
+    fn is_of(&self, qualifier: &Qualifier) -> bool {
+        match qualifier {
+            Qualifier::Version(number) => {
+                self.version.as_ref().and_then(|version| version.parse().ok()) == Some(*number)
+            }
+            Qualifier::Alias(name) => self.alias.as_ref() == Some(name),
+        }
+    }
+}
+
+/// Executions of one version or alias stand among all others: at least so many are looked at in one
+/// go, and no page looks at more than so many.
+const LOOKED_AT_ONCE: usize = 200;
+const LOOKED_AT_MAX: usize = 5_000;
+
 impl Executions {
     /// Executions of a state machine, newest first; those with the same start by name, last first.
     pub async fn list(&self, query: &ListQuery) -> Result<ListPage, StoreError> {
         let mut page = ListPage::default();
         let Some(name) = key::list_name(&query.state_machine) else { return Ok(page) };
-        let statuses = match &query.status {
+        let (mut after, mut looked_at) = (query.after.clone(), 0);
+        let at_once = match &query.qualifier {
+            None => query.limit,
+            Some(_) => query.limit.max(LOOKED_AT_ONCE),
+        };
+        loop {
+            let (rows, more) = self.slice(&name, query.status, after.as_ref(), at_once).await?;
+            looked_at += rows.len();
+            let more = more && !rows.is_empty();
+            for row in rows {
+                let summary: Summary = code::unpack(&row.summary)?;
+                let wanted = query.qualifier.as_ref().is_none_or(|qualifier| summary.is_of(qualifier));
+                if wanted && page.rows.len() >= query.limit {
+                    page.next = page.rows.last().map(Listing::position);
+                    return Ok(page);
+                }
+                let listing = self.listing(&row, summary, &query.state_machine)?;
+                after = Some(listing.position());
+                if wanted {
+                    page.rows.push(listing);
+                }
+            }
+            if !more {
+                return Ok(page);
+            }
+            if page.rows.len() >= query.limit || looked_at >= LOOKED_AT_MAX {
+                page.next = after;
+                return Ok(page);
+            }
+        }
+    }
+
+    /// Up to `limit` entries, of all statuses and shards, and whether there are more.
+    async fn slice(
+        &self,
+        name: &Text,
+        status: Option<ExecutionStatus>,
+        after: Option<&ListPosition>,
+        limit: usize,
+    ) -> Result<(Vec<IndexRow>, bool), StoreError> {
+        let statuses = match &status {
             Some(status) => std::slice::from_ref(status),
             None => ExecutionStatus::ALL,
         };
-        let after = query.after.as_ref().map(|after| IndexPosition {
+        let after = after.map(|after| IndexPosition {
             sort: format_text!("{}/{}", key::time(after.started_at), after.name),
             key: key::record(&format!("x/{name}:{}", after.name).into(), 0),
         });
@@ -109,19 +175,15 @@ impl Executions {
         let mut cut = false;
         for status in statuses {
             for shard in 0..self.store.config.listing_shards.max(1) {
-                let entries =
-                    self.entries(key::list(&name, *status, shard), after.clone(), query.limit).await?;
+                let entries = self.entries(key::list(name, *status, shard), after.clone(), limit).await?;
                 cut |= entries.1;
                 rows.extend(entries.0);
             }
         }
         let mut rows = newest_first(rows);
-        page.more = cut || rows.len() > query.limit;
-        rows.truncate(query.limit);
-        for row in rows {
-            page.rows.push(self.listing(&row, &query.state_machine)?);
-        }
-        Ok(page)
+        let more = cut || rows.len() > limit;
+        rows.truncate(limit);
+        Ok((rows, more))
     }
 
     /// Up to `limit` entries of one partition, and whether there are more.
@@ -151,13 +213,17 @@ impl Executions {
         }
     }
 
-    fn listing(&self, row: &IndexRow, state_machine: &StateMachineArn) -> Result<Listing, StoreError> {
+    fn listing(
+        &self,
+        row: &IndexRow,
+        summary: Summary,
+        state_machine: &StateMachineArn,
+    ) -> Result<Listing, StoreError> {
         let partition = &row.position.key.partition;
         let damaged =
             || StoreError::Damaged(format!("the list has an entry {} of no execution", row.position.key));
         let arn = key::execution(&self.store.config.home, partition).ok_or_else(damaged)?;
         let started_at = key::time_of(&row.position.sort).ok_or_else(damaged)?;
-        let summary: Summary = code::unpack(&row.summary)?;
         let qualified = |qualifier: Option<Text>| {
             qualifier.map(|qualifier| Text::from(format!("{}:{qualifier}", state_machine.as_str())))
         };

@@ -14,6 +14,7 @@ use proptest::prelude::*;
 use super::record::{Events, HistoryPayloads};
 use super::*;
 use crate::payload::{self, Known, Pool};
+use crate::registry::Qualifier;
 use crate::store::{Config, OpenError, Store, StoreError};
 
 const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
@@ -332,15 +333,12 @@ async fn lists_are_newest_first_over_all_shards_and_statuses() {
                 let mut after = None;
                 loop {
                     let state_machine = fixture.machine.clone();
-                    let query = ListQuery { state_machine, status, after, limit };
+                    let query = ListQuery { state_machine, qualifier: None, status, after, limit };
                     let page = fixture.executions.list(&query).await.unwrap();
                     assert!(page.rows.len() <= limit);
                     names.extend(page.rows.iter().map(|row| row.name.to_string()));
-                    after = page
-                        .rows
-                        .last()
-                        .map(|row| ListPosition { started_at: row.started_at, name: row.name.clone() });
-                    if !page.more {
+                    after = page.next;
+                    if after.is_none() {
                         break;
                     }
                 }
@@ -351,12 +349,69 @@ async fn lists_are_newest_first_over_all_shards_and_statuses() {
                 assert_eq!(names, expected, "{status:?} by {limit} over {shards}");
             }
         }
-        let query = ListQuery { state_machine: fixture.machine.clone(), status: None, after: None, limit: 1 };
+        let state_machine = fixture.machine.clone();
+        let query = ListQuery { state_machine, qualifier: None, status: None, after: None, limit: 1 };
         let listing = fixture.executions.list(&query).await.unwrap().rows.remove(0);
         assert_eq!(
             listing.version_arn.as_deref(),
             Some("arn:aws:states:us-east-1:123456789012:stateMachine:m:3")
         );
+    }
+}
+
+#[tokio::test]
+async fn the_executions_of_a_version_or_an_alias_are_found_among_all_others() {
+    for shards in [1, 4] {
+        let fixture = fixture(|config| config.listing_shards = shards).await;
+        let mut expected: [Vec<String>; 3] = Default::default();
+        for number in 0..450_usize {
+            let name = format!("e{number:03}");
+            let mut meta = fixture.meta(&name, START.plus_millis(number as i64), Value::object());
+            // One in nine runs version 1, every other one of these by way of an alias.
+            let (version, alias) = (number.is_multiple_of(9), number.is_multiple_of(18));
+            let qualified =
+                |there: bool, qualifier| there.then(|| format!("{}:{qualifier}", fixture.machine).into());
+            meta.execution.state_machine_version_arn =
+                qualified(version, "1").or(Some(format!("{}:10", fixture.machine).into()));
+            meta.execution.state_machine_alias_arn = qualified(alias, "a");
+            let record = record(0, 0, 2, Value::object());
+            let place = fixture.place(&name);
+            let known = &mut Known::default();
+            fixture.executions.create(&place, &meta, record, None, Vec::new(), known).await.unwrap();
+            for (there, names) in [version, alias, !version].into_iter().zip(&mut expected) {
+                if there {
+                    names.insert(0, name.clone());
+                }
+            }
+        }
+        let qualifiers = [
+            Qualifier::Version(1),
+            Qualifier::Alias("a".into()),
+            Qualifier::Version(10),
+            Qualifier::Version(2),
+        ];
+        for (qualifier, expected) in qualifiers.iter().zip(expected.into_iter().chain([Vec::new()])) {
+            for limit in [1, 7, 1_000] {
+                let (mut names, mut after) = (Vec::new(), None);
+                loop {
+                    let query = ListQuery {
+                        state_machine: fixture.machine.clone(),
+                        qualifier: Some(qualifier.clone()),
+                        status: None,
+                        after,
+                        limit,
+                    };
+                    let page = fixture.executions.list(&query).await.unwrap();
+                    assert!(page.rows.len() <= limit);
+                    names.extend(page.rows.iter().map(|row| row.name.to_string()));
+                    after = page.next;
+                    if after.is_none() {
+                        break;
+                    }
+                }
+                assert_eq!(names, expected, "{qualifier:?} by {limit} over {shards}");
+            }
+        }
     }
 }
 

@@ -7,9 +7,11 @@ use model::timestamp::Timestamp;
 use ports::{Condition, Row};
 use serde::{Deserialize, Serialize};
 
+use super::alias::Alias;
 use super::revision::{Encryption, Logging, Revision, RevisionSummary, definition_hash};
 use super::row::{self, ATTEMPTS_MAX, MACHINES, Written};
 use super::tags::Tags;
+use super::version::{Publish, Published, Versions};
 use super::{Listed, Registry};
 use crate::store::StoreError;
 
@@ -32,6 +34,18 @@ pub struct StateMachine {
     /// Its tags.
     #[serde(default)]
     pub tags: Tags,
+    /// Tells it from others that have its name at other times.
+    #[serde(default)]
+    pub incarnation: Text,
+    /// Whether it was created with a version: creating it again says the same.
+    #[serde(default)]
+    pub created_with: Option<Publish>,
+    /// Its versions.
+    #[serde(default)]
+    pub versions: Versions,
+    /// Its aliases, oldest first.
+    #[serde(default)]
+    pub aliases: Vec<Alias>,
 }
 
 /// What the list of state machines shows of one.
@@ -65,6 +79,8 @@ pub struct NewStateMachine {
     pub encryption: Option<Encryption>,
     /// Its tags.
     pub tags: Tags,
+    /// Whether a version of it is wanted.
+    pub publish: Option<Publish>,
     /// Id of the first revision: never used before.
     pub revision_id: Text,
     /// The time.
@@ -93,6 +109,8 @@ pub struct Change {
     pub tracing_enabled: Option<bool>,
     /// `encryptionConfiguration`.
     pub encryption: Option<Encryption>,
+    /// Whether a version is wanted of what it leads to, in the same step.
+    pub publish: Option<Publish>,
 }
 
 /// What became of an update.
@@ -102,6 +120,8 @@ pub struct Updated {
     pub state_machine: StateMachine,
     /// Whether it has a new revision: a change that changes nothing makes none.
     pub changed: bool,
+    /// What became of the version that was wanted. With [`Published::TooMany`] nothing was changed.
+    pub published: Option<Published>,
 }
 
 impl NewStateMachine {
@@ -114,6 +134,7 @@ impl NewStateMachine {
             && self.logging == current.logging
             && self.tracing_enabled == current.tracing_enabled
             && self.encryption.clone().unwrap_or_default() == current.encryption.clone().unwrap_or_default()
+            && self.publish == existing.created_with
     }
 }
 
@@ -171,15 +192,22 @@ impl Registry {
         let revision =
             Revision { definition: new.definition, machine_type: new.machine_type, summary: current.clone() };
         self.write_revision(&name, &revision).await?;
-        let machine = StateMachine {
+        let mut machine = StateMachine {
             arn: new.arn,
             name,
             machine_type: new.machine_type,
             status: StateMachineStatus::Active,
             created_at: new.now,
+            incarnation: current.id.clone(),
             current,
             tags: new.tags,
+            created_with: new.publish,
+            versions: Versions::default(),
+            aliases: Vec::new(),
         };
+        if let Some(publish) = machine.created_with.clone() {
+            self.publish_current(&mut machine, &publish, None, new.now).await?;
+        }
         let row = self.machine_into_row(&machine, row::first_revision(&machine.current.id));
         match self.put(row, Condition::Absent).await? {
             Written::Yes => Ok(Outcome::Created(machine)),
@@ -197,11 +225,13 @@ impl Registry {
     }
 
     /// Changes a state machine; none when it does not exist. `revision_id` was never used before.
+    /// At most `versions_max` versions.
     pub async fn update_state_machine(
         &self,
         arn: &StateMachineArn,
         change: &Change,
         revision_id: &Text,
+        versions_max: Option<u64>,
         now: Timestamp,
     ) -> Result<Option<Updated>, StoreError> {
         let mut written: Option<RevisionSummary> = None;
@@ -213,10 +243,9 @@ impl Registry {
                 _ => row::derived_id(revision_id, attempt),
             };
             let next = change.apply(&machine.current, &id, now);
-            if same(&next, &machine.current) {
-                return Ok(Some(Updated { state_machine: machine, changed: false }));
-            }
+            let (changed, before) = (!same(&next, &machine.current), machine.versions.count());
             let next = match &written {
+                _ if !changed => machine.current.clone(),
                 // What was written for the last attempt still says what is wanted.
                 Some(written) if same(written, &next) => written.clone(),
                 _ => {
@@ -239,15 +268,25 @@ impl Registry {
                     next
                 }
             };
+            let unchanged = machine.clone();
             machine.current = next;
-            if self.replace_machine(&row, &machine).await? == Written::Yes {
-                return Ok(Some(Updated { state_machine: machine, changed: true }));
+            let published = match &change.publish {
+                Some(publish) => Some(self.publish_current(&mut machine, publish, versions_max, now).await?),
+                None => None,
+            };
+            if published == Some(Published::TooMany) {
+                return Ok(Some(Updated { state_machine: unchanged, changed: false, published }));
+            }
+            let nothing = !changed && machine.versions.count() == before;
+            if nothing || self.replace_machine(&row, &machine).await? == Written::Yes {
+                return Ok(Some(Updated { state_machine: machine, changed, published }));
             }
         }
         Err(StoreError::Conflict)
     }
 
-    /// Deletes a state machine; its revisions stay. False when there was none.
+    /// Deletes a state machine with its versions and aliases; its revisions stay. False when there
+    /// was none.
     pub async fn delete_state_machine(&self, arn: &StateMachineArn) -> Result<bool, StoreError> {
         for _ in 0..ATTEMPTS_MAX {
             let Some((row, _)) = self.machine_row(arn).await? else { return Ok(false) };
@@ -284,6 +323,11 @@ impl Registry {
     ) -> Result<Written, StoreError> {
         let next = self.machine_into_row(machine, row.revision + 1);
         self.put(next, Condition::Revision(row.revision)).await
+    }
+
+    /// Whether its row can be kept.
+    pub(super) fn fits(&self, machine: &StateMachine) -> bool {
+        self.machine_into_row(machine, 0).check().is_ok()
     }
 
     fn machine_into_row(&self, machine: &StateMachine, revision: u64) -> Row {

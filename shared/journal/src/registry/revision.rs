@@ -82,6 +82,13 @@ impl RevisionSummary {
     pub fn shown_id(&self) -> Option<&Text> {
         (!self.initial).then_some(&self.id)
     }
+
+    /// What requests and messages call it: the first has no id to show, and is `INITIAL`.
+    ///
+    /// Source: API (PublishStateMachineVersion, `revisionId`).
+    pub fn named_id(&self) -> &str {
+        self.shown_id().map_or("INITIAL", Text::as_str)
+    }
 }
 
 /// A revision. Nothing of it ever changes.

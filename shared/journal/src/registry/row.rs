@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 
-use super::Registry;
+use super::{Registry, version};
 use crate::store::{FORMAT, StoreError};
 
 /// How often a change is tried again after another writer came first.
@@ -90,6 +90,10 @@ pub(super) fn machine_key(name: &str) -> Key {
 
 pub(super) fn revision_key(name: &str, revision_id: &str) -> Key {
     Key::new(format!("m/{name}"), format!("r/{revision_id}"))
+}
+
+pub(super) fn version_key(name: &str, incarnation: &str, number: u64) -> Key {
+    Key::new(format!("m/{name}"), version::sort_key(incarnation, number))
 }
 
 pub(super) fn activity_key(name: &str) -> Key {

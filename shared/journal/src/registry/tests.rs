@@ -1,3 +1,5 @@
+mod versions;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,6 +47,7 @@ fn new(name: &str, definition: &str, revision_id: &str) -> NewStateMachine {
         tracing_enabled: false,
         encryption: None,
         tags: Tags::default(),
+        publish: None,
         revision_id: revision_id.into(),
         now: at(1),
     }
@@ -71,7 +74,7 @@ async fn a_state_machine_and_its_revisions() {
 
     let change = Change { definition: Some("two".into()), ..Change::default() };
     let updated =
-        registry.update_state_machine(&arn("m"), &change, &"r2".into(), at(2)).await.unwrap().unwrap();
+        registry.update_state_machine(&arn("m"), &change, &"r2".into(), None, at(2)).await.unwrap().unwrap();
     assert!(updated.changed);
     assert_eq!(updated.state_machine.current.shown_id(), Some(&Text::from("r2")));
     assert_eq!((updated.state_machine.created_at, updated.state_machine.current.created_at), (at(1), at(2)));
@@ -109,8 +112,11 @@ async fn a_change_that_changes_nothing_makes_no_revision() {
         },
     ];
     for change in unchanged {
-        let updated =
-            registry.update_state_machine(&arn("m"), &change, &"r2".into(), at(2)).await.unwrap().unwrap();
+        let updated = registry
+            .update_state_machine(&arn("m"), &change, &"r2".into(), None, at(2))
+            .await
+            .unwrap()
+            .unwrap();
         assert!(!updated.changed && updated.state_machine.current.id == "r1", "{change:?}");
     }
     let changed = [
@@ -124,11 +130,14 @@ async fn a_change_that_changes_nothing_makes_no_revision() {
     ];
     for (change, id) in changed.iter().zip(["a", "b", "c", "d"]) {
         let updated =
-            registry.update_state_machine(&arn("m"), change, &id.into(), at(2)).await.unwrap().unwrap();
+            registry.update_state_machine(&arn("m"), change, &id.into(), None, at(2)).await.unwrap().unwrap();
         assert!(updated.changed && updated.state_machine.current.id == id, "{change:?}");
         assert_eq!(registry.revision(&arn("m"), id).await.unwrap().unwrap().definition, "one");
     }
-    assert_eq!(registry.update_state_machine(&arn("n"), &changed[0], &"x".into(), at(2)).await, Ok(None));
+    assert_eq!(
+        registry.update_state_machine(&arn("n"), &changed[0], &"x".into(), None, at(2)).await,
+        Ok(None)
+    );
 }
 
 #[tokio::test]
@@ -258,7 +267,7 @@ async fn tags_of_both() {
     );
     // An update of the definition keeps them.
     let update = Change { definition: Some("two".into()), ..Change::default() };
-    registry.update_state_machine(&arn("m"), &update, &"r2".into(), at(2)).await.unwrap();
+    registry.update_state_machine(&arn("m"), &update, &"r2".into(), None, at(2)).await.unwrap();
     let machine = registry.state_machine(&arn("m")).await.unwrap().unwrap();
     assert_eq!((machine.tags, machine.current.id.as_str()), (tags(&[("a", ""), ("c", "4")]), "r2"));
 
@@ -297,7 +306,7 @@ async fn writers_that_race_lose_nothing() {
                 registry.tag_state_machine(&arn("m"), &change, 50).await.unwrap();
                 let update = Change { definition: Some(format!("d{n}").into()), ..Change::default() };
                 registry
-                    .update_state_machine(&arn("m"), &update, &format!("u{n}").into(), at(2))
+                    .update_state_machine(&arn("m"), &update, &format!("u{n}").into(), None, at(2))
                     .await
                     .unwrap();
             });

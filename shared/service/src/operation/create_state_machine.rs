@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use journal::registry::{NewStateMachine, Outcome};
+use journal::registry::{NewStateMachine, Outcome, Publish};
 use model::arn::StateMachineArn;
 use model::json::{Text, Value};
 use model::limits::TAGS_MAX;
 use model::status::StateMachineStatus;
 
+use super::qualified::version_arn;
 use crate::configuration::{self, checked_tags};
 use crate::error::{ApiError, ErrorType};
 use crate::name;
@@ -16,6 +17,8 @@ use crate::wire::{ARN, Answer, Members, NAME, Rule, read, text};
 
 /// Longer definitions are measured in bytes where they are parsed.
 pub(super) const DEFINITION: Rule = text(1, usize::MAX).sensitive();
+/// The number of the version that a state machine is created with.
+const FIRST_VERSION: u64 = 1;
 pub(super) const DESCRIPTION: Rule = text(0, model::limits::DESCRIPTION_CHARS_MAX).sensitive();
 
 pub(super) async fn run(service: &Inner, body: &Value) -> Result<Value, ApiError> {
@@ -35,7 +38,7 @@ pub(super) async fn run(service: &Inner, body: &Value) -> Result<Value, ApiError
     let (name, definition, role_arn, machine_type, logging, tags, tracing, publishing, encryption) = request;
     name::checked(&name)?;
     let role_arn = name::role(&role_arn)?;
-    publishing.check()?;
+    let publish = publishing.checked()?;
     let logging = logging.map(|logging| logging.check()).transpose()?.unwrap_or_default();
     let encryption = encryption.map(|encryption| encryption.check()).transpose()?;
     let tags = checked_tags(tags.unwrap_or_default())?;
@@ -58,6 +61,7 @@ pub(super) async fn run(service: &Inner, body: &Value) -> Result<Value, ApiError
         tracing_enabled: tracing.unwrap_or(false),
         encryption,
         tags,
+        publish,
         revision_id: service.random_uuid()?,
         now: service.clock.now(),
     };
@@ -72,8 +76,11 @@ pub(super) async fn run(service: &Inner, body: &Value) -> Result<Value, ApiError
         Outcome::Exists(existing) if new.is_again(&existing) => existing,
         Outcome::Exists(existing) => return Err(ApiError::state_machine_already_exists(&existing.arn)),
     };
-    let answer =
-        Answer::new().with("stateMachineArn", created.arn).with_time("creationDate", created.created_at);
+    let version = created.created_with.is_some().then(|| version_arn(&created.arn, FIRST_VERSION));
+    let answer = Answer::new()
+        .with("stateMachineArn", created.arn)
+        .with_time("creationDate", created.created_at)
+        .with_some("stateMachineVersionArn", version);
     Ok(answer.into())
 }
 
@@ -91,13 +98,14 @@ pub(super) fn publishing(members: &Members<'_>) -> Publishing {
 }
 
 impl Publishing {
-    pub fn check(&self) -> Result<(), ApiError> {
+    /// The version that is wanted, if one is.
+    pub fn checked(self) -> Result<Option<Publish>, ApiError> {
         match self {
-            Publishing { publish: true, .. } => Err(ApiError::not_implemented("Publishing a version")),
-            Publishing { description: Some(_), .. } => {
+            Publishing { publish: true, description } => Ok(Some(Publish { description })),
+            Publishing { publish: false, description: None } => Ok(None),
+            Publishing { publish: false, description: Some(_) } => {
                 Err(ApiError::validation("Version description can only be set when publish is true"))
             }
-            Publishing { publish: false, description: None } => Ok(()),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! DeleteStateMachine. Deleting what is not there is no error (conformance case
+//! DeleteStateMachine. Versions and aliases go with it. Deleting what is not there is no error (conformance case
 //! `delete_nonexistent_sm`).
 
 use model::json::Value;
@@ -11,7 +11,7 @@ use crate::wire::{ARN, read};
 pub(super) async fn run(service: &Inner, body: &Value) -> Result<Value, ApiError> {
     let text = read(body, |members| members.required_text("stateMachineArn", &ARN))?;
     match name::state_machine(&text)? {
-        Machine::Itself(arn) => {
+        Machine::Of(arn, None) => {
             service.registry.delete_state_machine(&arn).await?;
         }
         qualified => {

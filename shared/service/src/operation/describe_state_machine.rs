@@ -1,8 +1,10 @@
-//! DescribeStateMachine.
+//! DescribeStateMachine, also of a version. Of an alias the version is described that most of its
+//! executions run: the answer's ARN says which.
 
 use model::json::{Text, Value};
 use model::status::IncludedData;
 
+use super::qualified;
 use crate::configuration::shown_revision;
 use crate::error::ApiError;
 use crate::name;
@@ -19,25 +21,26 @@ pub(super) fn included_data(members: &Members<'_>) -> IncludedData {
 pub(super) async fn run(service: &Inner, body: &Value) -> Result<Value, ApiError> {
     let (text, included) =
         read(body, |members| (members.required_text("stateMachineArn", &ARN), included_data(members)))?;
-    let arn = name::state_machine(&text)?.existing(&text)?;
-    let machine = service.registry.state_machine(&arn).await?;
-    let machine = machine.ok_or_else(|| ApiError::state_machine_does_not_exist(&arn))?;
-    let current = &machine.current;
+    let asked = name::state_machine(&text)?.qualified(&text)?;
+    let found = qualified::find(service, asked, |alias| Ok(alias.heaviest())).await?;
+    let (arn, revision) = (&found.machine.arn, found.revision());
     let definition = match included {
         IncludedData::AllData => {
-            let revision = service.registry.revision(&arn, &current.id).await?;
-            let missing = || ApiError::internal(format!("the revision {} of {arn} is missing", current.id));
-            revision.ok_or_else(missing)?.definition
+            let stored = service.registry.revision(arn, &revision.id).await?;
+            let missing = || ApiError::internal(format!("the revision {} of {arn} is missing", revision.id));
+            stored.ok_or_else(missing)?.definition
         }
         IncludedData::MetadataOnly => Text::default(),
     };
+    let version = found.version.as_ref();
     let answer = Answer::new()
-        .with("stateMachineArn", machine.arn)
-        .with("name", machine.name)
-        .with("status", Text::new_static(machine.status.as_str()))
+        .with("stateMachineArn", found.version_arn().unwrap_or_else(|| arn.as_str().into()))
+        .with("name", found.machine.name.clone())
+        .with("status", Text::new_static(found.machine.status.as_str()))
         .with("definition", definition)
-        .with("roleArn", current.role_arn.clone())
-        .with("type", Text::new_static(machine.machine_type.as_str()))
-        .with_time("creationDate", machine.created_at);
-    Ok(shown_revision(answer, current).into())
+        .with("roleArn", revision.role_arn.clone())
+        .with("type", Text::new_static(found.machine.machine_type.as_str()))
+        .with_time("creationDate", version.map_or(found.machine.created_at, |version| version.created_at))
+        .with_some("description", version.and_then(|version| version.description.clone()));
+    Ok(shown_revision(answer, revision).into())
 }

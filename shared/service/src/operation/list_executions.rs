@@ -1,6 +1,8 @@
-//! ListExecutions, newest first.
+//! ListExecutions, newest first; of a version or an alias, those that were started with its ARN or,
+//! for a version, led to it by an alias.
 
 use journal::execution::{ListPosition, ListQuery, Listing as Listed};
+use journal::registry::{Qualifier, StateMachine};
 use model::arn::MapRunArn;
 use model::json::{Text, Value};
 use model::limits::PAGE_TOKEN_CHARS_MAX;
@@ -45,7 +47,7 @@ pub(super) async fn run(service: &Inner, body: &Value) -> Result<Value, ApiError
             ));
         }
     };
-    let arn = name::state_machine(&text)?.existing(&text)?;
+    let (arn, qualifier) = name::state_machine(&text)?.qualified(&text)?;
     if status == Some(ExecutionStatus::PendingRedrive) {
         return Err(ApiError::validation("statusFilter PENDING_REDRIVE needs a mapRunArn"));
     }
@@ -53,18 +55,23 @@ pub(super) async fn run(service: &Inner, body: &Value) -> Result<Value, ApiError
         return Err(ApiError::validation("redriveFilter needs a mapRunArn"));
     }
     let machine = service.registry.state_machine(&arn).await?;
-    let machine = machine.ok_or_else(|| ApiError::state_machine_does_not_exist(&arn))?;
+    let is_there = |machine: &StateMachine| match &qualifier {
+        None => true,
+        Some(Qualifier::Version(number)) => machine.versions.has(*number),
+        Some(Qualifier::Alias(name)) => machine.alias(name).is_some(),
+    };
+    let machine = machine.filter(is_there).ok_or_else(|| ApiError::state_machine_does_not_exist(&text))?;
     if machine.machine_type == StateMachineType::Express {
         return Err(ApiError::type_not_supported());
     }
-    let arguments = [Some(arn.as_str()), status.map(ExecutionStatus::as_str)];
+    let arguments = [Some(text.as_str()), status.map(ExecutionStatus::as_str)];
     let listing = Listing { operation: "ListExecutions", arguments: &arguments };
     let now = service.clock.now();
     let after: Option<(Timestamp, Text)> = token::position(listing, page.token.as_deref(), now)?;
     let after = after.map(|(started_at, name)| ListPosition { started_at, name });
-    let query = ListQuery { state_machine: arn.clone(), status, after, limit: page.limit };
+    let query = ListQuery { state_machine: arn.clone(), qualifier, status, after, limit: page.limit };
     let found = service.executions.list(&query).await?;
-    let last = found.rows.last().filter(|_| found.more).map(|row| (row.started_at, row.name.clone()));
+    let next = found.next.map(|next| (next.started_at, next.name));
     let shown = |row: Listed| {
         let item = Answer::new()
             .with("executionArn", row.arn)
@@ -81,6 +88,6 @@ pub(super) async fn run(service: &Inner, body: &Value) -> Result<Value, ApiError
     };
     let answer = Answer::new()
         .with("executions", found.rows.into_iter().map(shown).collect::<Value>())
-        .with_some("nextToken", last.map(|last| token::issue(listing, last, now)));
+        .with_some("nextToken", next.map(|next| token::issue(listing, next, now)));
     Ok(answer.into())
 }

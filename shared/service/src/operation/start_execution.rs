@@ -2,11 +2,12 @@
 
 use driver::{Start, Started};
 use engine::Execution;
-use journal::registry::StateMachine;
+use journal::registry::RevisionSummary;
 use model::json::{Text, Value};
 use model::limits::TRACE_HEADER_CHARS_MAX;
-use model::status::{StateMachineStatus, StateMachineType};
+use model::status::StateMachineType;
 
+use super::qualified::{self, Qualified};
 use crate::error::ApiError;
 use crate::name;
 use crate::service::Inner;
@@ -33,7 +34,10 @@ fn request(members: &Members<'_>) -> Request {
 
 pub(super) async fn run(service: &Inner, body: &Value) -> Result<Value, ApiError> {
     let request = read(body, request)?;
-    let (machine, input) = startable(service, &request).await?;
+    let (found, input) = startable(service, &request).await?;
+    let (version_arn, alias_arn) = (found.version_arn(), found.alias_arn());
+    let RevisionSummary { id: revision_id, role_arn, .. } = found.revision().clone();
+    let machine = found.machine;
     if machine.machine_type == StateMachineType::Express {
         return Err(ApiError::not_implemented("StartExecution of an Express state machine"));
     }
@@ -45,17 +49,16 @@ pub(super) async fn run(service: &Inner, body: &Value) -> Result<Value, ApiError
     let execution = Execution {
         arn: arn.clone().into(),
         name,
-        role_arn: machine.current.role_arn,
+        role_arn,
         state_machine_arn: machine.arn.into(),
         state_machine_name: machine.name,
-        state_machine_version_arn: None,
-        state_machine_alias_arn: None,
+        state_machine_version_arn: version_arn,
+        state_machine_alias_arn: alias_arn,
         region: service.home().region.clone(),
         started_at: service.clock.now(),
         synchronous: false,
     };
-    let start =
-        Start { execution, revision_id: machine.current.id, input, trace_header: request.trace_header };
+    let start = Start { execution, revision_id, input, trace_header: request.trace_header };
     match service.door.start(start).await? {
         Started::Started { started_at } => {
             Ok(Answer::new().with("executionArn", arn).with_time("startDate", started_at).into())
@@ -66,26 +69,23 @@ pub(super) async fn run(service: &Inner, body: &Value) -> Result<Value, ApiError
 
 pub(super) async fn run_sync(service: &Inner, body: &Value) -> Result<Value, ApiError> {
     let request = read(body, request)?;
-    let (machine, _) = startable(service, &request).await?;
-    match machine.machine_type {
+    let (found, _) = startable(service, &request).await?;
+    match found.machine.machine_type {
         StateMachineType::Standard => Err(ApiError::type_not_supported()),
         StateMachineType::Express => Err(ApiError::not_implemented("StartSyncExecution")),
     }
 }
 
-/// The state machine and the input of a start.
-async fn startable(service: &Inner, request: &Request) -> Result<(StateMachine, Value), ApiError> {
+/// What runs, and the input of a start. Which of its versions an alias leads to is drawn by lot.
+async fn startable(service: &Inner, request: &Request) -> Result<(Qualified, Value), ApiError> {
     let text = &request.state_machine_arn;
-    let arn = name::state_machine(text)?.unlabelled(text)?;
+    let asked = name::state_machine(text)?.qualified_unlabelled(text)?;
     if let Some(name) = &request.name {
         name::checked(name)?;
     }
-    let machine = service.registry.state_machine(&arn).await?;
-    let machine = machine.ok_or_else(|| ApiError::state_machine_does_not_exist(&arn))?;
-    if machine.status == StateMachineStatus::Deleting {
-        return Err(ApiError::state_machine_deleting(&arn));
-    }
-    Ok((machine, input(service, request.input.as_deref())?))
+    let found = qualified::find(service, asked, |alias| Ok(alias.route(service.random()?))).await?;
+    found.check_active()?;
+    Ok((found, input(service, request.input.as_deref())?))
 }
 
 /// No input is `{}`; an empty text is none at all.

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use journal::registry::{Change, Updated};
+use journal::registry::{Change, Published, Updated};
 use model::json::Value;
 use model::status::StateMachineStatus;
 
 use super::create_state_machine::{DEFINITION, publishing};
+use super::qualified::version_arn;
 use crate::configuration;
 use crate::error::{ApiError, ErrorType};
 use crate::name;
@@ -27,7 +28,7 @@ pub(super) async fn run(service: &Inner, body: &Value) -> Result<Value, ApiError
     })?;
     let (text, definition, role_arn, logging, tracing_enabled, publishing, encryption) = request;
     let arn = name::state_machine(&text)?.unlabelled(&text)?;
-    publishing.check()?;
+    let publish = publishing.checked()?;
     let nothing = definition.is_none()
         && role_arn.is_none()
         && logging.is_none()
@@ -42,6 +43,7 @@ pub(super) async fn run(service: &Inner, body: &Value) -> Result<Value, ApiError
         logging: logging.map(|logging| logging.check()).transpose()?,
         tracing_enabled,
         encryption: encryption.map(|encryption| encryption.check()).transpose()?,
+        publish,
     };
     let machine = service.registry.state_machine(&arn).await?;
     let machine = machine.ok_or_else(|| ApiError::state_machine_does_not_exist(&arn))?;
@@ -57,9 +59,18 @@ pub(super) async fn run(service: &Inner, body: &Value) -> Result<Value, ApiError
         parsed = found.machine;
     }
     let (id, now) = (service.random_uuid()?, service.clock.now());
-    let updated = service.registry.update_state_machine(&arn, &change, &id, now).await?;
-    let Some(Updated { state_machine, changed }) = updated else {
+    let versions_max = service.limits.versions_max;
+    let updated = service.registry.update_state_machine(&arn, &change, &id, versions_max, now).await?;
+    let Some(Updated { state_machine, changed, published }) = updated else {
         return Err(ApiError::state_machine_does_not_exist(&arn));
+    };
+    let version = match published {
+        None => None,
+        Some(Published::Version(version)) => Some(version_arn(&arn, version.number)),
+        Some(Published::TooMany) => return Err(ApiError::quota_exceeded("versions", &arn, versions_max)),
+        Some(Published::OtherRevision(_) | Published::DoesNotExist) => {
+            return Err(ApiError::internal("an update was answered as if it were a publication"));
+        }
     };
     // Another type under the same name: deleted and created anew since it was read.
     if let (Some(parsed), true) = (parsed, changed && state_machine.machine_type == machine.machine_type) {
@@ -68,6 +79,7 @@ pub(super) async fn run(service: &Inner, body: &Value) -> Result<Value, ApiError
     // Nothing new is still an answer with the time of the request, as the service gives it.
     let answer = Answer::new()
         .with_time("updateDate", if changed { state_machine.current.created_at } else { now })
-        .with_some("revisionId", state_machine.current.shown_id().cloned());
+        .with_some("revisionId", state_machine.current.shown_id().cloned())
+        .with_some("stateMachineVersionArn", version);
     Ok(answer.into())
 }

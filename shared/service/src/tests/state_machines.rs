@@ -139,12 +139,6 @@ async fn refusals() {
             "Version description can only be set when publish is true",
         ),
         (
-            "publish",
-            "true",
-            ErrorType::NotImplemented,
-            "Publishing a version is not implemented in this version",
-        ),
-        (
             "tags",
             r#"[{"key":"aws:x","value":""}]"#,
             ErrorType::ValidationException,

@@ -111,6 +111,14 @@ impl<'v> Members<'v> {
         None
     }
 
+    /// An integer in a range that must be there.
+    pub fn required_integer(&self, name: &str, range: RangeInclusive<i64>) -> Option<i64> {
+        if !self.has(name) {
+            self.missing(name, false);
+        }
+        self.integer(name, range)
+    }
+
     /// A boolean, when it is there.
     pub fn boolean(&self, name: &str) -> Option<bool> {
         match self.get(name)? {
@@ -143,6 +151,18 @@ impl<'v> Members<'v> {
                 })
                 .collect(),
         )
+    }
+
+    /// Says that a list has too few or too many items. `shown`: the list as messages quote it.
+    pub fn check_length(&self, name: &str, count: usize, range: RangeInclusive<usize>, shown: &str) {
+        let constraint = if count < *range.start() {
+            format!("Member must have length greater than or equal to {}", range.start())
+        } else if count > *range.end() {
+            format!("Member must have length less than or equal to {}", range.end())
+        } else {
+            return;
+        };
+        self.broken(&format!("Value '{}'", quoted(shown)), &self.at(name), &constraint);
     }
 
     /// A list of texts that must be there.
