@@ -109,10 +109,17 @@ impl Door {
         let world = &*self.world.0;
         let id = DeliveryId(world.random()?);
         let mut announced = false;
-        let mut held = match Held::load(world, execution, None).await? {
-            Some(Found::Open(held)) => held,
-            Some(Found::Ended(ended)) => return Ok(Delivered::Ended { at: ended.ending.at }),
-            None => return Ok(Delivered::DoesNotExist),
+        let mut held = match Held::load(world, execution, None).await {
+            Ok(Some(Found::Open(held))) => held,
+            Ok(Some(Found::Ended(ended))) => return Ok(Delivered::Ended { at: ended.ending.at }),
+            Ok(None) => return Ok(Delivered::DoesNotExist),
+            Err(error) => {
+                if error.poisons().is_some() {
+                    // A driver finds the same, and fails the execution once it has found it often enough.
+                    world.send(&Message::look(execution.clone()), 0).await?;
+                }
+                return Err(error);
+            }
         };
         for _ in 0..RACES_MAX {
             if let Some(ending) = &held.ending {

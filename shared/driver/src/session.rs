@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use engine::{EffectId, Input, Verdict};
 use integrations::Tasks;
-use journal::StoreError;
 use journal::execution::{AppendError, Meta, Owner, Writer};
 use model::arn::ExecutionArn;
 use model::error::{Failure, RUNTIME};
@@ -511,14 +510,9 @@ async fn sleep_until(world: &Inner, at: Option<Timestamp>) {
 /// often enough, the execution is failed with the reason.
 async fn failed(shared: &Shared, arn: &ExecutionArn, error: &WorldError) {
     let world = &*shared.world;
-    let seq = match error {
-        WorldError::Panicked { seq, .. } => *seq,
-        WorldError::Machine(_) | WorldError::Store(StoreError::Damaged(_)) => 0,
-        // Also one that another version of this program has written, which reads it.
-        _ => {
-            tracing::warn!(execution = %arn, %error, "an execution is tried again later");
-            return;
-        }
+    let Some(seq) = error.poisons() else {
+        tracing::warn!(execution = %arn, %error, "an execution is tried again later");
+        return;
     };
     tracing::error!(execution = %arn, %error, "an execution could not be moved");
     let reason = error.to_string();
@@ -541,11 +535,7 @@ async fn bury(world: &Inner, arn: &ExecutionArn, reason: &str) -> Result<(), Wor
             Ok(Some(Found::Open(held))) => held,
             Ok(Some(Found::Ended(ended))) => return world.ended(&ended, false).await,
             Ok(None) => return Ok(()),
-            Err(
-                WorldError::Machine(_)
-                | WorldError::Store(StoreError::Damaged(_))
-                | WorldError::Panicked { .. },
-            ) => {
+            Err(error) if error.poisons().is_some() => {
                 let writer = Writer(world.random()?);
                 match world.executions.fail_unread(arn, &failure, writer, world.now()).await {
                     Ok(()) | Err(AppendError::Conflict { .. }) => continue,

@@ -105,6 +105,19 @@ pub enum WorldError {
 }
 
 impl WorldError {
+    /// The record that the interpreter or the stored state fails at, 0 where it is not known; none for
+    /// what may pass, such as a record that another version of this program has written and reads.
+    pub(crate) fn poisons(&self) -> Option<u64> {
+        match self {
+            WorldError::Panicked { seq, .. } => Some(*seq),
+            WorldError::Machine(MachineError::Store(error)) | WorldError::Store(error) => {
+                matches!(error, StoreError::Damaged(_)).then_some(0)
+            }
+            WorldError::Machine(_) => Some(0),
+            _ => None,
+        }
+    }
+
     /// Whether it may pass by itself: trying again later can help.
     pub(crate) fn is_transient(&self) -> bool {
         let store = |error: &StoreError| match error {

@@ -388,7 +388,12 @@ async fn what_cannot_be_read_fails_with_the_reason() {
         body
     })
     .await;
+    // The message of the start is lost, as it is long after.
+    let receipts: Vec<_> = scene.received(1).await.into_iter().map(|message| message.receipt).collect();
+    scene.queues.open("driver").await.unwrap().delete(&receipts).await.unwrap();
     let _driver = scene.driver().await;
+    let stop = Input::Stop { failure: Failure::default() };
+    assert!(scene.door.deliver(&scene.execution("x"), stop).await.is_err(), "who stops it is told");
     let found = scene.ended("x", 30 * 4).await;
     assert_eq!((found.status, scene.tasks.done("A")), (ExecutionStatus::Failed, 0));
     assert_eq!(found.failure.error.as_deref(), Some("States.Runtime"));
