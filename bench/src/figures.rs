@@ -1,12 +1,16 @@
 //! The figures: one file for each thing that is measured.
 
 mod append;
+mod aws;
+mod costs;
 mod durable;
 mod engine;
 mod http;
 mod waiting;
 
 pub use append::append;
+pub use aws::aws;
+pub use costs::costs;
 pub use durable::durable;
 pub use engine::engine;
 pub use http::http;

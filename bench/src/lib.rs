@@ -7,12 +7,15 @@
 //!
 //! Reading order: [`report`] (figures), [`workload`] (the engine alone), [`durable`] (a driver over a
 //! store), [`load`] (what it is asked to do), [`fired`] (timers as they fire), [`endless`] (one execution
-//! without an end), [`process`] (memory, disk, processes beside this one).
+//! without an end), [`process`] (memory, disk, processes beside this one); [`costs`] (what AWS charges) and
+//! [`load_on_aws`] (its limits, simulated).
 
+pub mod costs;
 pub mod durable;
 pub mod endless;
 pub mod fired;
 pub mod load;
+pub mod load_on_aws;
 pub mod process;
 pub mod report;
 pub mod workload;

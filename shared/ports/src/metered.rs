@@ -7,6 +7,7 @@
 mod blobs;
 mod bus;
 mod queue;
+mod size;
 mod table;
 mod usage;
 
@@ -15,6 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub use blobs::Blobs;
 pub use bus::Bus;
 pub use queue::{Queue, Queues};
+pub use size::{entry_bytes, row_bytes};
 pub use table::Table;
 pub use usage::{Prices, Usage};
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::size::{entry_bytes, index_row_bytes, row_bytes};
 use super::{Meter, Usage, units};
 use crate::table::{Condition, Index, IndexPage, IndexQuery, IndexRow, Key, Page, Query, Row, TableError};
 
@@ -65,7 +66,7 @@ impl Table {
                 | TableError::Damaged(_),
             ) => 0,
         };
-        let bytes = if write_units == 0 { 0 } else { after.map_or(0, Row::bytes) };
+        let bytes = if write_units == 0 { 0 } else { after.map_or(0, row_bytes) };
         self.meter.add(Usage {
             table_requests: 1,
             write_units,
@@ -90,7 +91,7 @@ impl Table {
 impl crate::Table for Table {
     async fn get(&self, key: &Key) -> Result<Option<Row>, TableError> {
         let result = self.table.get(key).await;
-        self.count_read(2, result.as_ref().ok().map(|row| row.as_ref().map_or(0, Row::bytes)));
+        self.count_read(2, result.as_ref().ok().map(|row| row.as_ref().map_or(0, row_bytes)));
         result
     }
 
@@ -110,42 +111,41 @@ impl crate::Table for Table {
 
     async fn query(&self, query: &Query) -> Result<Page, TableError> {
         let result = self.table.query(query).await;
-        self.count_read(2, result.as_ref().ok().map(|page| page.rows.iter().map(Row::bytes).sum()));
+        self.count_read(2, result.as_ref().ok().map(|page| page.rows.iter().map(row_bytes).sum()));
         result
     }
 
     async fn query_index(&self, query: &IndexQuery) -> Result<IndexPage, TableError> {
         let result = self.table.query_index(query).await;
-        let bytes = |page: &IndexPage| page.rows.iter().map(|row| row.bytes(query.partition.len())).sum();
+        let bytes =
+            |page: &IndexPage| page.rows.iter().map(|row| index_row_bytes(row, query.partition.len())).sum();
         self.count_read(1, result.as_ref().ok().map(bytes));
         result
     }
 }
 
 fn row_units(before: Option<&Row>, after: Option<&Row>) -> u64 {
-    let bytes = |row: Option<&Row>| row.map_or(0, Row::bytes);
+    let bytes = |row: Option<&Row>| row.map_or(0, row_bytes);
     units(bytes(before).max(bytes(after)), WRITE_UNIT_BYTES)
 }
 
 /// An entry that appears, vanishes or changes is a write; one that moves is removed and written.
 fn index_units(before: Option<&Row>, after: Option<&Row>) -> u64 {
     let entry = |row: Option<&Row>, index| {
-        row.and_then(|row| row.entry(index).map(|entry| (entry.clone(), IndexRow::of(row, entry))))
+        row.and_then(|row| {
+            let entry = row.entry(index)?;
+            Some((entry.clone(), IndexRow::of(row, entry), entry_bytes(row, entry)))
+        })
     };
     let entry_units = |index| match (entry(before, index), entry(after, index)) {
         (None, None) => 0,
-        (Some((key, row)), None) | (None, Some((key, row))) => {
-            units(row.bytes(key.partition.len()), WRITE_UNIT_BYTES)
+        (Some((.., bytes)), None) | (None, Some((.., bytes))) => units(bytes, WRITE_UNIT_BYTES),
+        (Some((_, before, _)), Some((_, after, _))) if before == after => 0,
+        (Some((before_key, _, before)), Some((key, _, after))) if before_key == key => {
+            units(before.max(after), WRITE_UNIT_BYTES)
         }
-        (Some(before), Some(after)) if before == after => 0,
-        (Some((key_before, before)), Some((key, after))) => {
-            let (before, after) =
-                (before.bytes(key_before.partition.len()), after.bytes(key.partition.len()));
-            if key_before == key {
-                units(before.max(after), WRITE_UNIT_BYTES)
-            } else {
-                units(before, WRITE_UNIT_BYTES) + units(after, WRITE_UNIT_BYTES)
-            }
+        (Some((.., before)), Some((.., after))) => {
+            units(before, WRITE_UNIT_BYTES) + units(after, WRITE_UNIT_BYTES)
         }
     };
     entry_units(Index::First) + entry_units(Index::Second)
