@@ -7,7 +7,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use std::{fs, thread};
 
 use support::{Ran, command, root, stepwright};
@@ -75,6 +75,31 @@ fn answers(port: u16) -> bool {
 }
 
 impl Emulator {
+    /// An operation of CloudWatch Logs.
+    fn log(&self, operation: &str, body: &str) {
+        // The credential of a signature says which Region is meant.
+        let scope = "Credential=test/20250101/eu-west-1/logs/aws4_request";
+        let authorization =
+            format!("Authorization: AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=0");
+        let json = "Content-Type: application/x-amz-json-1.1";
+        let headers = format!("{json}\r\n{authorization}\r\nX-Amz-Target: Logs_20140328.{operation}\r\n");
+        let answer = self.ask("POST", "/", &headers, body);
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{operation}: {answer}");
+    }
+
+    /// The answer to a request.
+    fn ask(&self, method: &str, path: &str, headers: &str, body: &str) -> String {
+        let address = self.url.strip_prefix("http://").expect("it is one");
+        let mut stream = TcpStream::connect(address).expect("it listens");
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n");
+        let length = body.len();
+        let request = format!("{head}{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}");
+        stream.write_all(request.as_bytes()).expect("it is taken");
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).expect("it is answered");
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
     /// Runs a command about its one stack.
     fn run(&self, at: &Path, arguments: &[&str]) -> Ran {
         let mut command = command(arguments);
@@ -118,8 +143,13 @@ Resources:
     Type: AWS::SQS::Queue
     Properties:
       VisibilityTimeout: !Ref Waits
+      Tags: [{Key: retained, Value: !Ref RetainData}]
   Bucket:
     Type: AWS::S3::Bucket
+  EchoLogGroup:
+    Type: AWS::Logs::LogGroup
+    Properties:
+      LogGroupName: /flows/echo
   EchoFunction:
     Type: AWS::Serverless::Function
     Properties:
@@ -192,7 +222,7 @@ fn an_installation_comes_changes_and_goes() {
     check(&emulator.run(&at, &["status"]), 2, &["there is no stack flows in eu-west-1", "stepwright deploy"]);
     // Nobody can be asked here.
     check(&deploy(&[]), 2, &["create ", "EchoFunction", "AWS::Lambda::Function", "say --yes"]);
-    let created = deploy(&["--yes", "--parameter", "Waits=31"]);
+    let created = deploy(&["--yes", "--parameter", "Waits=31", "--parameter", "RetainData=true"]);
     check(&created, 0, &["CREATE_COMPLETE", "deployed", "QueueUrl", "What waits"]);
     check(&deploy(&["--yes"]), 0, &["no changes"]);
     let shown = emulator.run(&at, &["status"]);
@@ -201,12 +231,27 @@ fn an_installation_comes_changes_and_goes() {
     check(&deploy(&["--parameter", "Wait=1"]), 2, &["no parameter `Wait`", "Waits, RetainData"]);
 
     check(&emulator.run(&at, &["logs", "--function", "api"]), 2, &["no function `api`; it has echo"]);
-    check(&emulator.run(&at, &["logs", "--since", "1h"]), 0, &[]);
+    let group = "\"logGroupName\":\"/flows/echo\",\"logStreamName\":\"s\"";
+    emulator.log("CreateLogStream", &format!("{{{group}}}"));
+    let millis = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("it is later").as_millis();
+    let events = format!(
+        "[{{\"timestamp\":{},\"message\":\"long ago\"}},{{\"timestamp\":{millis},\"message\":\"now\\u001b\"}}]",
+        millis - 1_800_000
+    );
+    emulator.log("PutLogEvents", &format!("{{{group},\"logEvents\":{events}}}"));
+    check(&emulator.run(&at, &["logs", "--since", "1h"]), 0, &["echo long ago\n", "echo now\\u{1b}\n"]);
+    let recent = emulator.run(&at, &["logs", "--function", "echo"]);
+    check(&recent, 0, &["echo now"]);
+    assert!(!recent.stdout.contains("long ago"), "{}", recent.stdout);
     check(&emulator.run(&at, &["proxy"]), 2, &["no output Url"]);
 
-    check(&emulator.run(&at, &["destroy"]), 2, &["say --yes"]);
-    let destroyed = emulator.run(&at, &["destroy", "--yes"]);
-    check(&destroyed, 0, &["all executions", "deleted"]);
+    check(&emulator.run(&at, &["destroy"]), 2, &["kept: the table", "say --yes"]);
+    let bucket = shown.stdout.lines().find_map(|line| line.strip_prefix("BucketName"));
+    let object = format!("/{}/an/object", bucket.expect("it is an output").trim());
+    assert!(emulator.ask("PUT", &object, "", "").starts_with("HTTP/1.1 200 "), "{object}");
+    let destroyed = emulator.run(&at, &["destroy", "--yes", "--delete-data"]);
+    check(&destroyed, 0, &["all executions", "UPDATE_COMPLETE", "deleted"]);
+    assert!(emulator.ask("GET", &object, "", "").starts_with("HTTP/1.1 404 "), "{object}");
     check(&emulator.run(&at, &["destroy", "--yes"]), 2, &["there is no stack"]);
 }
 

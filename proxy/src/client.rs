@@ -146,7 +146,7 @@ impl Service<Name> for Resolver {
         if is_loopback(name.as_str()) {
             let own = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
             let own = own.map(|address| SocketAddr::new(address, 0));
-            return Box::pin(async move { Ok(own.to_vec().into_iter()) });
+            return Box::pin(async move { Ok(Vec::from(own).into_iter()) });
         }
         let found = self.0.call(name);
         Box::pin(async move { Ok(found.await?.collect::<Vec<_>>().into_iter()) })
