@@ -10,7 +10,7 @@ use journal::Store;
 use journal::registry::Registry;
 use lambda_runtime::Error;
 use model::arn::Home;
-use ports::{Bus, Clock, Queue, SystemClock};
+use ports::{Bus, Clock, Queue, Queues, SystemClock};
 use ports_aws::Fallback;
 use ports_aws::bus::AFTER;
 use service::{Service, ServiceParts};
@@ -25,6 +25,8 @@ pub struct Installation {
     pub tasks: Arc<dyn Tasks>,
     /// Where messages go that came too often.
     pub dead_letters: Arc<dyn Queue>,
+    /// The queues of activities.
+    pub queues: Arc<dyn Queues>,
     /// Whose resources these are.
     pub home: Home,
     /// The API.
@@ -72,6 +74,7 @@ impl Installation {
             world,
             tasks: Arc::new(Activities::new(ports.queues.clone(), functions)),
             dead_letters: queue("dead-letters", &settings.dead_letters_url),
+            queues: ports.queues,
             home: settings.home.clone(),
             service,
         })

@@ -8,29 +8,45 @@
 //! the functions.
 
 mod api;
+mod call;
+mod digest;
 mod installation;
 mod log;
+mod opening;
+mod provisioner;
+#[cfg(test)]
+mod scene;
 mod settings;
 mod step_driver;
 mod sweeper;
+mod trigger;
 
 use std::process::ExitCode;
 
 use installation::Installation;
 use lambda_runtime::Error;
+use opening::Opening;
 use settings::Settings;
+use trigger::mapping::{self, Mappings};
 
 /// A function of the installation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Function {
     Api,
+    Provisioner,
     StepDriver,
     Sweeper,
+    Trigger,
 }
 
 /// The functions, each by the name of its handler.
-const FUNCTIONS: [(&str, Function); 3] =
-    [("api", Function::Api), ("step-driver", Function::StepDriver), ("sweeper", Function::Sweeper)];
+const FUNCTIONS: [(&str, Function); 5] = [
+    ("api", Function::Api),
+    ("provisioner", Function::Provisioner),
+    ("step-driver", Function::StepDriver),
+    ("sweeper", Function::Sweeper),
+    ("trigger", Function::Trigger),
+];
 
 impl Function {
     /// The function of a handler; an error names those that there are.
@@ -63,13 +79,21 @@ fn failed(error: &dyn std::fmt::Display) -> ExitCode {
 
 async fn run(handler: &str) -> Result<(), Error> {
     let function = Function::of(handler)?;
-    let settings = Settings::from_environment(&|name| std::env::var(name).ok())?;
-    settings.log.start();
-    let installation = Installation::open(&settings).await?;
+    let variable = |name: &str| std::env::var(name).ok();
+    let settings = Settings::from_environment(&variable);
+    settings.as_ref().map(|settings| settings.log).unwrap_or_default().start();
     match function {
-        Function::Api => api::run(installation).await,
-        Function::StepDriver => step_driver::run(installation).await,
-        Function::Sweeper => sweeper::run(installation).await,
+        Function::Api => api::run(Installation::open(&settings?).await?).await,
+        // Somebody waits for what it answers, also for why there is no installation.
+        Function::Provisioner => {
+            provisioner::run(Opening::new(settings), provisioner::ScheduleSettings::read(&variable)).await
+        }
+        Function::StepDriver => step_driver::run(Installation::open(&settings?).await?).await,
+        Function::Sweeper => sweeper::run(Installation::open(&settings?).await?).await,
+        Function::Trigger => {
+            let mappings = Mappings::parse(&variable(mapping::VARIABLE).unwrap_or_default());
+            trigger::run(Opening::new(settings), mappings).await
+        }
     }
 }
 
@@ -81,6 +105,9 @@ mod tests {
     fn handlers_are_known_by_their_names() {
         assert_eq!(Function::of("step-driver"), Ok(Function::StepDriver));
         let said = Function::of("bootstrap").unwrap_err();
-        assert_eq!(said, "the handler is `bootstrap`; it has to be one of api, step-driver, sweeper");
+        assert_eq!(
+            said,
+            "the handler is `bootstrap`; it has to be one of api, provisioner, step-driver, sweeper, trigger"
+        );
     }
 }

@@ -88,4 +88,17 @@ mod tests {
         let expected = [message("r1", b"text", 3), message("r2", &[0, 255], 1), message("r3", b"", 1), None];
         assert_eq!(read, expected);
     }
+    #[tokio::test(start_paused = true)]
+    async fn what_cannot_be_read_comes_again() {
+        let scene = crate::scene::Scene::new().await;
+        let sample = crate::scene::sample("step-driver/messages");
+        let event: SqsEvent = serde_json::from_str(&sample.to_json()).unwrap();
+        let id = event.records[0].message_id.clone().unwrap();
+        let driver = Driver::new(scene.world.clone(), std::sync::Arc::new(integrations::Nothing)).unwrap();
+        let until = scene.world.now().plus_seconds(60);
+        let answer = drive(&driver, event, until).await;
+        let again: Vec<_> =
+            answer.batch_item_failures.iter().map(|failure| failure.item_identifier.as_str()).collect();
+        assert_eq!(again, [id]);
+    }
 }

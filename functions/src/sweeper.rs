@@ -18,3 +18,16 @@ pub async fn run(installation: Installation) -> Result<(), Error> {
     }))
     .await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn its_schedule_sweeps() {
+        let scene = crate::scene::Scene::new().await;
+        let event = crate::scene::sample("sweeper/schedule").to_json();
+        let _: IgnoredAny = serde_json::from_str(&event).unwrap();
+        assert!(Sweeper::new(scene.world.clone(), Some(scene.queue.clone())).sweep().await.is_ok());
+    }
+}

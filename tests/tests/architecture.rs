@@ -43,11 +43,11 @@ const INNER: [(&str, &[&str]); 4] = [
 /// Who may name a crate of the outer world; everyone else gets what it needs through a trait.
 const OUTER: [(&str, &[&str]); 10] = [
     ("aws-sigv4", &["front", "proxy"]),
-    ("aws-", &["cli", "integrations-lambda", "ports-aws", "proxy"]),
+    ("aws-", &["cli", "functions", "integrations-lambda", "ports-aws", "proxy"]),
     ("axum", &["cli", "front", "proxy"]),
     ("clap", &["cli"]),
     ("getrandom", &["driver"]),
-    ("hyper", &["cli", "front", "proxy"]),
+    ("hyper", &["cli", "front", "functions", "proxy"]),
     ("indicatif", &["cli"]),
     ("lambda_runtime", &["functions"]),
     ("notify", &["cli"]),

@@ -1,75 +1,23 @@
 //! The API over ports in memory, in virtual time.
 
-use std::sync::Arc;
-
-use driver::{Config, Door, Driver, Machines, Seeds, World, WorldParts};
-use integrations::Nothing;
-use journal::Store;
-use journal::registry::Registry;
 use model::json::Value;
-use model::limits::Limits;
-use model::timestamp::Timestamp;
-use ports::{Clock, Queue, QueueSettings, Queues as _, Virtual, memory};
-use service::ServiceParts;
 
 use super::*;
+use crate::scene::{Scene, sample};
 
 const GATEWAY: &str = "abc.execute-api.us-east-1.amazonaws.com";
 const PASS: &str = r#"{"StartAt": "P", "States": {"P": {"Type": "Pass", "End": true}}}"#;
 const WAITS: &str = r#"{"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 5, "End": true}}}"#;
 
-/// An installation in memory.
-struct Scene {
-    service: Service,
-    home: Home,
-    world: World,
-    queue: Arc<dyn Queue>,
+/// With the state machines `pass` and `waits`.
+async fn scene() -> Scene {
+    let scene = Scene::new().await;
+    scene.create("pass", PASS).await;
+    scene.create("waits", WAITS).await;
+    scene
 }
 
 impl Scene {
-    /// With the state machines `pass` and `waits`.
-    async fn new() -> Scene {
-        let clock: Arc<dyn Clock> = Arc::new(Virtual::new(Timestamp::from_millis(1_700_000_000_000)));
-        let queues = Arc::new(memory::Queues::new(clock.clone()));
-        let settings = QueueSettings { visibility: Duration::from_secs(30), dead_letters: None };
-        let queue = queues.create("driver", settings).await.unwrap();
-        let home =
-            Home { partition: "aws".into(), region: "us-east-1".into(), account: "123456789012".into() };
-        let table = Arc::new(memory::Table::new(clock.clone()));
-        let blobs = Arc::new(memory::Blobs::new());
-        let store = Store::open(table, blobs, journal::Config::new(home.clone())).await.unwrap();
-        let machines = Machines::new(Registry::new(store.clone()));
-        let world = World::new(WorldParts {
-            store: store.clone(),
-            queue: queue.clone(),
-            bus: Arc::new(memory::Bus::new()),
-            clock: clock.clone(),
-            seeds: Seeds::System,
-            machines: machines.clone(),
-            limits: Limits::SERVICE,
-            config: Config::default(),
-        });
-        let service = Service::new(ServiceParts {
-            store,
-            door: Door::new(world.clone()),
-            queues,
-            clock,
-            seeds: Seeds::System,
-            machines,
-            limits: Limits::SERVICE,
-            sdk_action: None,
-        });
-        let scene = Scene { service, home, world, queue };
-        for (name, definition) in [("pass", PASS), ("waits", WAITS)] {
-            let members =
-                [("name", name), ("definition", definition), ("roleArn", "arn:aws:iam::123456789012:role/r")];
-            let body: Value = members.into_iter().map(|(name, value)| (name, Value::from(value))).collect();
-            let created = scene.aws_json("CreateStateMachine", &body.to_json()).await;
-            assert_eq!(created.status_code, 200, "{}", created.body);
-        }
-        scene
-    }
-
     async fn ask(&self, request: &str) -> Response {
         let request = serde_json::from_str(request).unwrap();
         answer(&self.service, &self.home, &request, Duration::from_secs(900)).await
@@ -92,18 +40,6 @@ impl Scene {
         });
         self.ask(&request.to_string()).await
     }
-
-    /// Moves executions until the future is dropped, as the step-driver does.
-    async fn drive(&self) {
-        let driver = Driver::new(self.world.clone(), Arc::new(Nothing)).unwrap();
-        loop {
-            let received = self.queue.receive(10, Duration::from_secs(20)).await.unwrap();
-            let receipts: Vec<_> = received.iter().map(|received| received.receipt.clone()).collect();
-            let again = driver.take(received, self.world.now().plus_seconds(60)).await;
-            let done: Vec<_> = receipts.into_iter().filter(|receipt| !again.contains(receipt)).collect();
-            self.queue.delete(&done).await.unwrap();
-        }
-    }
 }
 
 fn member(response: &Response, name: &str) -> String {
@@ -115,7 +51,7 @@ fn member(response: &Response, name: &str) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn aws_json_is_answered_at_the_root() {
-    let scene = Scene::new().await;
+    let scene = scene().await;
     let listed = scene.aws_json("ListStateMachines", "{}").await;
     assert_eq!(listed.status_code, 200);
     assert!(listed.body.contains("stateMachine:pass") && listed.headers.contains_key("x-amzn-requestid"));
@@ -132,7 +68,7 @@ async fn aws_json_is_answered_at_the_root() {
 
 #[tokio::test(start_paused = true)]
 async fn a_poll_ends_before_the_gateway_gives_up() {
-    let scene = Scene::new().await;
+    let scene = scene().await;
     let created = scene.aws_json("CreateActivity", r#"{"name": "a"}"#).await;
     let begun = tokio::time::Instant::now();
     let request = format!(r#"{{"activityArn": "{}"}}"#, member(&created, "activityArn"));
@@ -143,7 +79,7 @@ async fn a_poll_ends_before_the_gateway_gives_up() {
 
 #[tokio::test(start_paused = true)]
 async fn executions_are_started_read_and_stopped_by_rest() {
-    let scene = Scene::new().await;
+    let scene = scene().await;
     let started =
         scene.rest("POST", "/state-machines/waits/executions", &[("name", "e")], r#"{"a": 1}"#).await;
     assert_eq!(started.status_code, 202, "{}", started.body);
@@ -162,7 +98,7 @@ async fn executions_are_started_read_and_stopped_by_rest() {
 
 #[tokio::test(start_paused = true)]
 async fn a_synchronous_start_waits_for_the_end_or_says_where_to_look() {
-    let scene = Scene::new().await;
+    let scene = scene().await;
     let driving = scene.drive();
     let sync = [("mode", "sync")];
     let asking = async {
@@ -185,7 +121,7 @@ async fn a_synchronous_start_waits_for_the_end_or_says_where_to_look() {
 
 #[tokio::test(start_paused = true)]
 async fn what_rest_refuses_has_a_status_and_a_reason() {
-    let scene = Scene::new().await;
+    let scene = scene().await;
     for (method, path, query, body, status, error) in [
         ("POST", "/state-machines/none/executions", None, "", 404, "StateMachineDoesNotExist"),
         ("POST", "/state-machines/pass/executions", None, "{", 400, "InvalidExecutionInput"),
@@ -203,5 +139,21 @@ async fn what_rest_refuses_has_a_status_and_a_reason() {
         let found = (refused.status_code, member(&refused, "error"));
         assert_eq!(found, (status, error.to_owned()), "{method} {path}: {}", refused.body);
         assert!(!member(&refused, "message").is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn samples_are_answered() {
+    let scene = Scene::new().await;
+    scene.create("orders", WAITS).await;
+    for (name, status, expected) in [
+        ("function-url", 200, "execution:orders:sample"),
+        ("http-api-start", 202, "execution:orders:from-rest"),
+        ("http-api-describe", 200, "RUNNING"),
+        ("http-api-stop", 200, "stopDate"),
+    ] {
+        let answered = scene.ask(&sample(&format!("api/{name}")).to_json()).await;
+        assert_eq!(answered.status_code, status, "{name}: {}", answered.body);
+        assert!(answered.body.contains(expected), "{name}: {}", answered.body);
     }
 }

@@ -156,7 +156,7 @@ const BACKOFF: Duration = Duration::from_millis(50);
 const BACKOFF_MAX: Duration = Duration::from_secs(1);
 
 /// For requests that may be made twice.
-pub(crate) fn retries() -> RetryConfig {
+pub fn retries() -> RetryConfig {
     RetryConfig::standard()
         .with_max_attempts(ATTEMPTS_MAX)
         .with_initial_backoff(BACKOFF)
@@ -164,7 +164,7 @@ pub(crate) fn retries() -> RetryConfig {
 }
 
 /// One attempt takes at most `attempt`.
-pub(crate) fn limits(timeouts: Timeouts, attempt: Duration) -> TimeoutConfig {
+pub fn limits(timeouts: Timeouts, attempt: Duration) -> TimeoutConfig {
     TimeoutConfig::builder().connect_timeout(timeouts.connect).operation_attempt_timeout(attempt).build()
 }
 

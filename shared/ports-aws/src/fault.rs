@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkErro
 
 /// A request that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub enum Fault {
     /// It was not sent.
     NotSent(String),
     /// It may have been sent; no answer that could be read came back.
@@ -26,7 +26,7 @@ pub(crate) enum Fault {
 
 /// What a [`Fault`] means, for every service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// Nothing was done; it cannot be asked now.
     NotDone,
     /// Nothing was done; too many requests.
@@ -125,7 +125,7 @@ fn bare(code: &str) -> &str {
 }
 
 /// A message of a service may quote a large request.
-pub(crate) fn short(message: &str) -> String {
+pub fn short(message: &str) -> String {
     const CHARS_MAX: usize = 300;
     match message.char_indices().nth(CHARS_MAX) {
         Some((end, _)) => format!("{}…", &message[..end]),

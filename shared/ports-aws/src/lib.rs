@@ -19,7 +19,7 @@
 pub mod blobs;
 pub mod bus;
 pub mod config;
-mod fault;
+pub mod fault;
 pub mod queue;
 pub mod table;
 
