@@ -7,7 +7,7 @@ use driver::StatusEvents;
 
 use super::accesses::{Part, parts};
 use super::bill::{Bill, Front, Terms, express, standard};
-use super::workload::{Arrival, Counted, Run, Workload, count, noted};
+use super::workload::{Arrival, Counted, Run, Workload, count, noted, retention};
 
 /// W2.
 const CALLS: Workload = Workload::Calls { count: 5, millis: 100 };
@@ -24,6 +24,9 @@ pub struct Comparison {
     pub calls_trickle: Counted,
     /// W2 with 1 KB, some messages twice and some late.
     pub calls_disturbed: Counted,
+    /// What gives up W2 with 1 KB when its retention is over. It is in no total: it is as far away as
+    /// the retention is long.
+    pub calls_retention: Counted,
     /// W2 with six calls, for what one more takes.
     pub six_calls: Counted,
     /// W2 with 10 KB.
@@ -58,6 +61,7 @@ impl Comparison {
             calls_steady: count(steady(CALLS, KB))?,
             calls_trickle: count(trickle(CALLS, KB))?,
             calls_disturbed: count(Run { disturbed: true, executions: 1_000, ..steady(CALLS, KB) })?,
+            calls_retention: retention(steady(CALLS, KB))?,
             six_calls: count(steady(Workload::Calls { count: 6, millis: 100 }, KB))?,
             calls_10k: count(steady(CALLS, 10 * KB))?,
             calls_256k: count(few(steady(CALLS, 256 * KB)))?,

@@ -50,13 +50,15 @@ impl Payloads {
         let mut separator = "";
         loop {
             let line = format!(
-                r#"{separator}{{"sku":"{:08X}","name":"{} {}","quantity":{},"price":{}.{}}}"#,
+                r#"{separator}{{"sku":"{:08X}","name":"{} {}","quantity":{},"price":{}.{}{}}}"#,
                 self.below(u64::from(u32::MAX)),
                 self.word(),
                 self.word(),
                 1 + self.below(12),
                 self.below(500),
-                10 + self.below(90)
+                1 + self.below(9),
+                // Its last digit is not zero: JSON has no such numbers.
+                1 + self.below(9)
             );
             if text.len() + line.len() + END.len() > bytes {
                 break;

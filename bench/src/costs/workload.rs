@@ -8,6 +8,7 @@ use driver::{Seeds, StatusEvents};
 use engine::{Call, Execution, TaskOutcome, TaskToken};
 use integrations::{Answer, Answering, NotCallable, Tasks};
 use model::json::{Text, Value};
+use model::limits::RETENTION_DAYS;
 use ports::{Queue, QueueError, Receipt, Received};
 
 use super::accesses::Access;
@@ -177,6 +178,8 @@ pub struct Noted {
     pub starts: Vec<Access>,
     /// What happened later.
     pub drives: Vec<Access>,
+    /// What the sweeper used when their retention was over.
+    pub retention: Spent,
 }
 
 /// Runs a workload on an installation of its own, in virtual time.
@@ -187,13 +190,21 @@ pub fn count(run: Run) -> Result<Counted, String> {
     Ok(noted(run)?.counted)
 }
 
-/// As [`count`], with what was read and written.
+/// As [`count`], with what was read and written, and what comes later.
 ///
 /// # Errors
 /// As there.
 pub fn noted(run: Run) -> Result<Noted, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.map_err(|error| error.to_string())?.block_on(running(run))
+}
+
+/// What it takes to give up the executions of a run when their retention is over.
+///
+/// # Errors
+/// As [`count`].
+pub fn retention(run: Run) -> Result<Counted, String> {
+    Ok(Counted { run, spent: noted(run)?.retention })
 }
 
 async fn running(run: Run) -> Result<Noted, String> {
@@ -214,7 +225,13 @@ async fn running(run: Run) -> Result<Noted, String> {
             return Err(format!("an execution did not succeed: {}", described.to_json()));
         }
     }
-    Ok(Noted { counted: Counted { run, spent }, starts, drives })
+    tokio::time::sleep(Duration::from_secs((RETENTION_DAYS.unsigned_abs() + 1) * DAY_SECONDS)).await;
+    let before = installation.spent();
+    installation.sweep().await?;
+    let after = installation.spent();
+    // Less is stored now than before.
+    let retention = after.since(Spent { stored_bytes: after.stored_bytes, ..before });
+    Ok(Noted { counted: Counted { run, spent }, starts, drives, retention })
 }
 
 fn object<const N: usize>(members: [(&'static str, Value); N]) -> Value {

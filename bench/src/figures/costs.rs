@@ -62,6 +62,8 @@ fn workloads(it: &Comparison) -> Vec<Figure> {
             it.bill(&it.calls_steady).storage_month,
             "$ a million",
         ),
+        Figure::given("cost_w2_retention_wru", write_units(&it.calls_retention), "units"),
+        Figure::given("cost_w2_retention_dollars", it.bill(&it.calls_retention).total(), "$ a million"),
         Figure::at_most(10.0, "cost_w4_wru", write_units(&it.callback), "units"),
         Figure::at_least(9.0, "cost_w4_ratio_standard", it.ratio(&it.callback), "x"),
         Figure::given("cost_w6_wru", write_units(&it.slow_calls), "units"),
