@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use lambda_runtime::Diagnostic;
 use model::json::{Text, Value};
 use service::{ErrorType, Service};
 
@@ -94,6 +95,11 @@ pub fn kind(value: &Value) -> &'static str {
         Value::Array(_) => "a list",
         Value::Object(_) => "an object",
     }
+}
+
+/// An invocation that failed, as its caller and its destination for failures see it.
+pub fn unhandled(message: String) -> Diagnostic {
+    Diagnostic { error_type: "EventNotHandled".to_owned(), error_message: message }
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ use model::arn::Home;
 use model::json::{Text, Value};
 use ports::Queues;
 
-use crate::call::Api;
+use crate::call::{Api, unhandled};
 use crate::opening::Opening;
 use answer::{Answer, Data, Http, Replies};
 use objects::{Objects, S3};
@@ -59,7 +59,7 @@ pub async fn run(opening: Opening, schedules: Result<ScheduleSettings, String>) 
             let queues = installation.queues.as_ref();
             Ok(Inside { api: &installation.service, home: &installation.home, queues })
         };
-        handle(inside, &outside, &event.payload, left).await.map_err(Error::from)
+        handle(inside, &outside, &event.payload, left).await.map_err(unhandled)
     }))
     .await
 }

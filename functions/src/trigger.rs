@@ -25,7 +25,7 @@ use std::time::{Duration, SystemTime};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use model::json::{Text, Value};
 
-use crate::call::{kind, member, text};
+use crate::call::{kind, member, text, unhandled};
 use crate::opening::Opening;
 use mapping::{Mappings, MappingsError};
 use pipeline::aws::{Objects, Pipelines};
@@ -54,7 +54,7 @@ pub async fn run(opening: Opening, mappings: Result<Mappings, MappingsError>) ->
         let installation = opening.installation().await;
         let gate = installation.map(|opened| Gate { api: &opened.service, home: &opened.home });
         let trigger = Trigger { gate, mappings, jobs, artifacts };
-        trigger.answer(&event.payload, &event.context.request_id, left).await.map_err(Error::from)
+        trigger.answer(&event.payload, &event.context.request_id, left).await.map_err(unhandled)
     }))
     .await
 }

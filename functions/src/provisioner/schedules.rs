@@ -16,6 +16,8 @@ use crate::digest::digest;
 const NAME_CHARS_MAX: usize = 64;
 /// Digits of the digest that tells whose a schedule is.
 const DIGEST_CHARS: usize = 16;
+/// Characters of an entry's name: what is left behind the digest and a dash.
+const ENTRY_CHARS_MAX: usize = NAME_CHARS_MAX - DIGEST_CHARS - 1;
 /// What the text of an input may hold instead of JSON. Source: EventBridge Scheduler user guide,
 /// "Context attributes".
 const ATTRIBUTE: &str = "<aws.scheduler.";
@@ -137,13 +139,12 @@ fn input(entry: &Members<'_>) -> Option<Text> {
 
 fn check(entry: &Members<'_>, schedule: &Schedule) {
     let name = &schedule.name;
-    let is_name = name.len() <= NAME_CHARS_MAX - DIGEST_CHARS - 1
+    let is_name = name.len() <= ENTRY_CHARS_MAX
         && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
     if !is_name {
-        let chars_max = NAME_CHARS_MAX - DIGEST_CHARS - 1;
         entry.refuse(
             "Name",
-            format_args!("`{name}` has to be at most {chars_max} letters, digits, `-`, `_` and `.`"),
+            format_args!("`{name}` has to be at most {ENTRY_CHARS_MAX} letters, digits, `-`, `_` and `.`"),
         );
     }
     let word = |name: &str, value: &Option<Text>, words: [&str; 2]| {

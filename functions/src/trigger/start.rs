@@ -1,7 +1,7 @@
 //! Starting an execution so that the same event starts it once.
 
 use model::arn::{Arn, Home, StateMachineArn};
-use model::json::{Text, Value};
+use model::json::{Location, Text, Value};
 use model::limits::NAME_CHARS_MAX;
 use model::name::check_name;
 use service::ErrorType;
@@ -57,16 +57,16 @@ impl Name {
     }
 }
 
-/// Why a value is no input.
+/// Why a value is no input. Where, but nothing of it: messages are logged, inputs are not.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("is not JSON: {0}; a text has to be written as JSON in it, with quotes of its own")]
-pub struct InputError(String);
+#[error("is not JSON (line {}, column {}); a text has to be written as JSON in it, with quotes of its own", .0.line, .0.column)]
+pub struct InputError(Location);
 
 /// The JSON of an input: a text is JSON already, everything else is what it means.
 pub fn input_text(value: &Value) -> Result<Text, InputError> {
     match value {
         Value::String(text) => {
-            Value::parse(text).map_err(|error| InputError(error.to_string()))?;
+            Value::parse(text).map_err(|error| InputError(error.location))?;
             Ok(text.clone())
         }
         value => Ok(value.to_json().into()),

@@ -135,7 +135,11 @@ impl Template {
                 return Err(format!("it makes more than {REQUEST_BYTES_MAX} bytes of this event"));
             }
         }
-        Value::parse(&out).map_err(|error| format!("what it makes of this event is not JSON: {error}"))?;
+        Value::parse(&out).map_err(|error| {
+            // Where, but nothing of it: messages are logged, events are not.
+            let place = error.location;
+            format!("what it makes of this event is not JSON (line {}, column {})", place.line, place.column)
+        })?;
         Ok(out.into())
     }
 

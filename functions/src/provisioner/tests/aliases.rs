@@ -1,128 +1,73 @@
-//! Aliases, over a stand-in for the operations of versions and aliases.
-
-use std::collections::BTreeMap;
-
-use service::ErrorType;
+//! Aliases of a state machine.
 
 use super::*;
-use crate::call::Refused;
 
 const LIVE: &str = "arn:aws:states:us-east-1:123456789012:stateMachine:shop-orders:live";
 
-/// Versions and aliases of state machines, by the rules of the API reference.
-#[derive(Default)]
-struct Aliases {
-    /// The newest version of each state machine; a test publishes more.
-    versions: Mutex<BTreeMap<String, u32>>,
-    /// Description and routes of each alias.
-    aliases: Mutex<BTreeMap<String, (String, Value)>>,
-}
-
-#[async_trait::async_trait]
-impl Api for Aliases {
-    async fn call(&self, operation: &'static str, request: Value) -> Result<Value, Refused> {
-        let refused = |error_type| Err(Refused { operation, error_type, message: "why".to_owned() });
-        let mut aliases = self.aliases.lock().unwrap();
-        let alias = member(&request, "stateMachineAliasArn").to_owned();
-        let routes = request.get("routingConfiguration").cloned().unwrap_or(Value::Null);
-        let state = (member(&request, "description").to_owned(), routes.clone());
-        match operation {
-            "PublishStateMachineVersion" => {
-                let machine = member(&request, "stateMachineArn");
-                let version = *self.versions.lock().unwrap().entry(machine.to_owned()).or_insert(1);
-                Ok(object([("stateMachineVersionArn", text(&format!("{machine}:{version}")))]))
-            }
-            "CreateStateMachineAlias" => {
-                let version = member(&routes.as_array().unwrap()[0], "stateMachineVersionArn").to_owned();
-                let arn = format!("{}:{}", version.rsplit_once(':').unwrap().0, member(&request, "name"));
-                if aliases.get(&arn).is_some_and(|existing| *existing != state) {
-                    return refused(ErrorType::ConflictException);
-                }
-                aliases.insert(arn.clone(), state);
-                Ok(object([("stateMachineAliasArn", text(&arn))]))
-            }
-            "UpdateStateMachineAlias" => match aliases.get_mut(&alias) {
-                None => refused(ErrorType::ResourceNotFound),
-                Some(existing) => {
-                    *existing = state;
-                    Ok(Value::object())
-                }
-            },
-            "DeleteStateMachineAlias" => match aliases.remove(&alias) {
-                None => refused(ErrorType::ResourceNotFound),
-                Some(_) => Ok(Value::object()),
-            },
-            _ => refused(ErrorType::UnknownOperationException),
-        }
-    }
-}
-
-impl Aliases {
-    fn routes(&self) -> Vec<(String, String)> {
-        let aliases = self.aliases.lock().unwrap();
-        let shown = |route: &Value| {
-            format!(
-                "{}*{}",
-                member(route, "stateMachineVersionArn").rsplit(':').next().unwrap(),
-                route.get("weight").unwrap()
-            )
-        };
-        aliases
-            .iter()
-            .map(|(arn, (_, routes))| {
-                (arn.clone(), routes.as_array().unwrap().iter().map(shown).collect::<Vec<_>>().join(" "))
-            })
-            .collect()
-    }
-}
-
 impl Stack {
-    async fn ask_aliases(&self, aliases: &Aliases, event: &Value) -> Told {
-        let Scene { home, queues, .. } = &self.scene;
-        self.ask_inside(Ok(Inside { api: aliases, home, queues: queues.as_ref() }), event).await
+    /// With the state machine that the samples are about.
+    async fn with_machine() -> Stack {
+        let stack = Stack::new().await;
+        stack.done(&sample("provisioner/state-machine-create")).await;
+        stack
+    }
+
+    /// Where an alias leads: numbers of versions and their weights.
+    async fn routes(&self, alias: &str) -> String {
+        let found = self.scene.call("DescribeStateMachineAlias", &[("stateMachineAliasArn", alias)]).await;
+        let Ok(found) = found else { return "nowhere".to_owned() };
+        let routes = found.get("routingConfiguration").and_then(Value::as_array).unwrap();
+        let shown = |route: &Value| {
+            let version = member(route, "stateMachineVersionArn").rsplit(':').next().unwrap();
+            format!("{version}*{}", route.get("weight").unwrap())
+        };
+        routes.iter().map(shown).collect::<Vec<_>>().join(" ")
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_alias_follows_its_state_machine_or_names_versions() {
-    let (stack, aliases) = (Stack::new().await, Aliases::default());
+    let stack = Stack::with_machine().await;
     let create = sample("provisioner/alias-create");
     for _ in 0..2 {
-        let told = stack.ask_aliases(&aliases, &create).await;
-        assert_eq!((told.succeeded, told.physical_id.as_str()), (true, LIVE), "{}", told.reason);
+        let told = stack.done(&create).await;
+        assert_eq!(told.physical_id, LIVE);
         assert_eq!((member(&told.data, "Arn"), member(&told.data, "Name")), (LIVE, "live"));
-        assert_eq!(aliases.routes(), [(LIVE.to_owned(), "1*100".to_owned())]);
+        assert_eq!(stack.routes(LIVE).await, "1*100");
     }
     // The state machine has changed, and with it the property that only tells of it.
-    aliases.versions.lock().unwrap().values_mut().for_each(|version| *version = 2);
+    stack.done(&sample("provisioner/state-machine-update")).await;
     let update = sample("provisioner/alias-update");
-    let followed = with(&update, [("ResourceProperties", create.get("ResourceProperties").unwrap().clone())]);
-    let told = stack.ask_aliases(&aliases, &followed).await;
-    assert_eq!(
-        (told.physical_id.as_str(), member(&told.data, "StateMachineVersionArn").rsplit(':').next()),
-        (LIVE, Some("2"))
-    );
-    assert_eq!(aliases.routes(), [(LIVE.to_owned(), "2*100".to_owned())]);
-    let told = stack.ask_aliases(&aliases, &update).await;
-    assert_eq!(aliases.routes(), [(told.physical_id, "1*90 2*10".to_owned())]);
-    // Another name is another alias.
+    let follows = create.get("ResourceProperties").unwrap().to_json();
+    let followed = with_properties(&update, &follows.replace("INITIAL", "another"));
+    let told = stack.done(&followed).await;
+    assert_eq!((told.physical_id.as_str(), stack.routes(LIVE).await.as_str()), (LIVE, "2*100"));
+    assert!(member(&told.data, "StateMachineVersionArn").ends_with(":shop-orders:2"));
+    assert_eq!(stack.done(&update).await.physical_id, LIVE);
+    assert_eq!(stack.routes(LIVE).await, "1*90 2*10");
+    // Another name is another alias; CloudFormation then deletes the old one.
     let renamed = update.get("ResourceProperties").unwrap().to_json().replace("live", "next");
-    let told = stack.ask_aliases(&aliases, &with_properties(&update, &renamed)).await;
-    assert_eq!((told.succeeded, told.physical_id), (true, LIVE.replace("live", "next")));
+    let next = stack.done(&with_properties(&update, &renamed)).await.physical_id;
+    assert_eq!(next, LIVE.replace("live", "next"));
     for _ in 0..2 {
-        assert!(stack.ask_aliases(&aliases, &sample("provisioner/alias-delete")).await.succeeded);
-        assert_eq!(aliases.routes().len(), 1);
+        stack.done(&sample("provisioner/alias-delete")).await;
+        assert_eq!(
+            (stack.routes(LIVE).await, stack.routes(&next).await),
+            ("nowhere".to_owned(), "1*90 2*10".to_owned())
+        );
     }
     // What somebody has deleted is made again.
-    let told = stack.ask_aliases(&aliases, &update).await;
-    assert_eq!((told.succeeded, told.physical_id.as_str(), aliases.routes().len()), (true, LIVE, 2));
+    assert_eq!(stack.done(&update).await.physical_id, LIVE);
+    assert_eq!(stack.routes(LIVE).await, "1*90 2*10");
+    // With the state machine gone, so are its aliases.
+    stack.done(&sample("provisioner/state-machine-delete")).await;
+    stack.done(&sample("provisioner/alias-delete")).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_alias_that_cannot_be_is_refused() {
-    let (stack, aliases) = (Stack::new().await, Aliases::default());
+    let stack = Stack::with_machine().await;
     let create = sample("provisioner/alias-create");
-    let version = "arn:aws:states:us-east-1:123456789012:stateMachine:shop-orders";
     for (properties, expected) in [
         ("{}".to_owned(), "exactly one of them has to be there"),
         (r#"{"StateMachineArn": "a", "RoutingConfiguration": []}"#.to_owned(), "exactly one of them"),
@@ -136,29 +81,31 @@ async fn an_alias_that_cannot_be_is_refused() {
         ),
         (
             format!(
-                r#"{{"RoutingConfiguration": [{{"StateMachineVersionArn": "{version}", "Weight": 100}}]}}"#
+                r#"{{"RoutingConfiguration": [{{"StateMachineVersionArn": "{ORDERS}", "Weight": 100}}]}}"#
             ),
             "is not the ARN of a version",
         ),
+        (
+            format!(
+                r#"{{"RoutingConfiguration": [{{"StateMachineVersionArn": "{ORDERS}:7", "Weight": 100}}]}}"#
+            ),
+            "ResourceNotFound",
+        ),
+        (format!(r#"{{"StateMachineArn": "{ORDERS}-none"}}"#), "StateMachineDoesNotExist"),
     ] {
-        let told = stack.ask_aliases(&aliases, &with_properties(&create, &properties)).await;
-        assert!(!told.succeeded && told.reason.contains(expected), "{told:?}");
+        let told = stack.failed(&with_properties(&create, &properties), expected).await;
+        assert!(!told.physical_id.starts_with("arn:"), "{told:?}");
     }
-    let other = format!(
-        r#"{{"Name": "live", "RoutingConfiguration": [{{"StateMachineVersionArn": "{version}:7", "Weight": "100"}}]}}"#
-    );
-    assert!(stack.ask_aliases(&aliases, &with_properties(&create, &other)).await.succeeded);
-    let told = stack.ask_aliases(&aliases, &create).await;
-    assert!(
-        !told.succeeded && told.reason.contains("already exists") && !told.physical_id.starts_with("arn:"),
-        "{told:?}"
-    );
-    // So that the Delete that follows leaves it.
+    // One of this name leads elsewhere: the Delete that follows a failed Create leaves it.
+    stack.done(&create).await;
+    stack.done(&sample("provisioner/state-machine-update")).await;
+    let told = stack.failed(&create, "already exists").await;
+    assert!(!told.physical_id.starts_with("arn:"), "{told:?}");
     let delete = with(&sample("provisioner/alias-delete"), [("PhysicalResourceId", text(&told.physical_id))]);
-    assert!(stack.ask_aliases(&aliases, &delete).await.succeeded);
-    assert_eq!(aliases.routes(), [(LIVE.to_owned(), "7*100".to_owned())]);
+    stack.done(&delete).await;
+    assert_eq!(stack.routes(LIVE).await, "1*100");
     // An alias has a name of its own where none is given.
-    let unnamed = format!(r#"{{"StateMachineArn": "{version}"}}"#);
-    let told = stack.ask_aliases(&aliases, &with_properties(&create, &unnamed)).await;
+    let unnamed = format!(r#"{{"StateMachineArn": "{ORDERS}"}}"#);
+    let told = stack.done(&with_properties(&create, &unnamed)).await;
     assert!(told.physical_id.contains(":shop-Live-"), "{told:?}");
 }
