@@ -9,6 +9,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
+use crate::binaries;
 use crate::http::Connection;
 
 /// A running server. It is killed with its value.
@@ -123,23 +124,12 @@ fn find_binary() -> Result<PathBuf, String> {
     if let Some(named) = std::env::var_os("STEPWRIGHT_BIN") {
         return Ok(named.into());
     }
-    let test = std::env::current_exe().map_err(|error| format!("the test does not know itself: {error}"))?;
-    let profile = test.parent().and_then(Path::parent).ok_or("the test is in no folder of cargo's")?;
-    let binary = profile.join(format!("stepwright{}", std::env::consts::EXE_SUFFIX));
+    let name = format!("stepwright{}", std::env::consts::EXE_SUFFIX);
+    let binary = binaries::folder()?.join(&name);
     if binary.is_file() {
         return Ok(binary);
     }
-    let target = profile.parent().ok_or("cargo's folder has no parent")?;
-    let mut build = Command::new(env!("CARGO"));
-    build.args(["build", "--quiet", "--locked", "--package", "cli", "--target-dir"]).arg(target);
-    if profile.file_name().is_some_and(|name| name == "release") {
-        build.arg("--release");
-    }
-    let built = build.current_dir(env!("CARGO_MANIFEST_DIR")).status();
-    match built {
-        Ok(status) if status.success() && binary.is_file() => Ok(binary),
-        built => Err(format!("{} was not built: {built:?}", binary.display())),
-    }
+    Ok(binaries::build(&["cli"])?.join(name))
 }
 
 #[cfg(test)]
