@@ -6,6 +6,7 @@ through Lambda, SQS and DynamoDB and on `stepwright dev --in-memory`, and compar
 
 import json
 import re
+import subprocess
 import sys
 import threading
 from pathlib import Path
