@@ -39,7 +39,7 @@ fn check(counted: &Counted, write_units: f64, queue_requests: f64, blob_puts: f6
 #[test]
 fn a_chain_without_tasks_is_one_write_and_no_message() {
     let chain = counted(Workload::Chain, 200, Arrival::Steady);
-    check(&chain, 4.0, 0.0, 0.0);
+    check(&chain, 3.0, 0.0, 0.0);
     // The row of the execution, and the state machine's.
     assert_eq!(chain.each(|spent| spent.usage.table_requests), 2.0);
     assert_eq!((chain.spent.api.requests, chain.spent.driver.requests), (EXECUTIONS, 0));
@@ -48,32 +48,32 @@ fn a_chain_without_tasks_is_one_write_and_no_message() {
 #[test]
 fn calls_cost_a_write_each() {
     let steady = counted(CALLS, 1_024, Arrival::Steady);
-    check(&steady, 18.0, 1.3, 0.0);
+    check(&steady, 14.0, 1.3, 0.0);
     assert_eq!(steady.spent.driver.requests, EXECUTIONS / 10, "every batch is full");
     let six = counted(Workload::Calls { count: 6, millis: 100 }, 1_024, Arrival::Steady);
     let requests = |counted: &Counted| counted.each(|spent| spent.usage.table_requests);
     assert_eq!(requests(&six) - requests(&steady), 1.0, "one write per task");
     // The message, its receive, its extension and its deletion.
     let trickle = counted(CALLS, 1_024, Arrival::Trickle);
-    check(&trickle, 18.0, 4.0, 0.0);
+    check(&trickle, 14.0, 4.0, 0.0);
     assert_eq!(trickle.spent.driver.requests, EXECUTIONS);
 }
 
 #[test]
 fn large_payloads_are_blobs_written_once() {
-    check(&counted(CALLS, 10 * 1_024, Arrival::Steady), 14.0, 1.3, 9.0);
+    check(&counted(CALLS, 10 * 1_024, Arrival::Steady), 12.0, 1.3, 9.0);
     let largest = Run { executions: 10, ..run(CALLS, 256 * 1_024, Arrival::Steady) };
-    check(&count(largest).unwrap(), 14.0, 1.3, 9.0);
+    check(&count(largest).unwrap(), 12.0, 1.3, 9.0);
 }
 
 #[test]
 fn a_day_and_a_callback_cost_what_they_write() {
-    check(&counted(Workload::Callback, 1_024, Arrival::Steady), 21.0, 3.5, 0.0);
+    check(&counted(Workload::Callback, 1_024, Arrival::Steady), 17.0, 3.5, 0.0);
 }
 
 #[test]
 fn slow_calls_cost_a_lease_and_extensions_more() {
-    check(&counted(Workload::Calls { count: 5, millis: 10_000 }, 1_024, Arrival::Steady), 18.4, 1.7, 0.0);
+    check(&counted(Workload::Calls { count: 5, millis: 10_000 }, 1_024, Arrival::Steady), 14.4, 1.7, 0.0);
 }
 
 #[test]

@@ -183,7 +183,7 @@ impl Settings {
             listing_shards: self.shards,
             wake_shards: self.shards,
             records_retention_millis: self.retention_days.saturating_mul(DAY_MILLIS),
-            ..journal::Config::new(self.home.clone())
+            ..journal::Config::paid_by_size(self.home.clone())
         }
     }
 }

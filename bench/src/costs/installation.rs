@@ -169,8 +169,11 @@ impl Installation {
         let rows: Arc<dyn Table> = Arc::new(metered::Table::new(rows, meter.clone()));
         let rows: Arc<dyn Table> = Arc::new(Late(rows));
         let bus: Arc<dyn Bus> = Arc::new(metered::Bus::new(Arc::new(memory::Bus::new()), meter.clone()));
-        let config =
-            journal::Config { listing_shards: SHARDS, wake_shards: SHARDS, ..journal::Config::new(home()) };
+        let config = journal::Config {
+            listing_shards: SHARDS,
+            wake_shards: SHARDS,
+            ..journal::Config::paid_by_size(home())
+        };
         let store = Store::open(rows, Arc::new(Late(blobs)), config).await.map_err(said)?;
         let parts = Parts {
             store: store.clone(),

@@ -7,7 +7,7 @@ use model::arn::Home;
 use ports::{BlobError, Blobs, Condition, Key, Row, Table, TableError};
 
 /// Version of the layout: keys, rows and records. Another one is refused when a store is opened.
-pub const FORMAT: u8 = 3;
+pub const FORMAT: u8 = 4;
 
 /// Where things are stored, and how. Cheap to clone.
 #[derive(Clone)]
@@ -32,6 +32,8 @@ pub struct Config {
     pub record_bytes_inline_max: usize,
     /// A shorter record is not compressed, in bytes.
     pub compress_bytes_min: usize,
+    /// The same for the first record, which stands in one row with who the execution is.
+    pub first_compress_bytes_min: usize,
     /// A longer state is not written with every record, in bytes before compression.
     pub state_bytes_always: usize,
     /// At most so many records in a row go without a state.
@@ -55,12 +57,20 @@ impl Config {
             payload_bytes_inline_max: 8 * 1024,
             record_bytes_inline_max: 64 * 1024,
             compress_bytes_min: 1024,
+            // Its row is written twice, and read from a cache as a rule.
+            first_compress_bytes_min: 4 * 1024,
             state_bytes_always: 16 * 1024,
             stateless_records_max: 32,
             records_retention_millis: model::limits::RETENTION_DAYS * DAY_MILLIS,
             name_retention_millis: model::limits::RETENTION_DAYS * DAY_MILLIS,
             archive: false,
         }
+    }
+
+    /// What is right for a table whose writes are paid for by the KB: all that gets shorter by it is
+    /// compressed.
+    pub fn paid_by_size(home: Home) -> Config {
+        Config { compress_bytes_min: 256, first_compress_bytes_min: 256, ..Config::new(home) }
     }
 }
 

@@ -337,6 +337,7 @@ fn storing(dice: &mut Dice) -> journal::Config {
         payload_bytes_inline_max: *dice.pick(&[300, 300, 8 * 1024]),
         record_bytes_inline_max: *dice.pick(&[600, 4_000, 64 * 1024]),
         compress_bytes_min: *dice.pick(&[100, 1024]),
+        first_compress_bytes_min: *dice.pick(&[100, 4096]),
         state_bytes_always: *dice.pick(&[0, 0, 400, 16 * 1024]),
         stateless_records_max: *dice.pick(&[2, 8, 32]),
         ..journal::Config::new(home)

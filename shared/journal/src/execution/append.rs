@@ -151,7 +151,12 @@ impl Executions {
         let (inline_max, pool) = (config.payload_bytes_inline_max, Some(&mut record.pool));
         let outlined = payload::outline(&mut payloads, scope, inline_max, known, pool);
         blobs.extend(outlined.blobs);
-        let body = record.encode(config.compress_bytes_min);
+        // The first is compressed with META, which says much of the same.
+        let alone = if record.seq == 0 { usize::MAX } else { config.compress_bytes_min };
+        let mut body = record.encode(alone);
+        if record.seq == 0 && body.len() > config.record_bytes_inline_max {
+            body = record.encode(config.compress_bytes_min);
+        }
         if body.len() <= config.record_bytes_inline_max {
             return body;
         }

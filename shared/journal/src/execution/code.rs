@@ -5,13 +5,20 @@
 //! body = len head | head | len pool | pool | len history | history | len steps | steps | state
 //! ```
 //!
+//! The row of record 0 has the same form, its body a segment with META and then that record. A body is
+//! compressed with a dictionary of what records have in common.
+//!
 //! Lengths are four bytes, little-endian. Head, pool and history are MessagePack, structs as arrays.
+
+use std::sync::LazyLock;
 
 use bytes::Bytes;
 use model::history::HistoryEvent;
 use model::json::Value;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use zstd::bulk::{Compressor, Decompressor};
+use zstd::dict::{DecoderDictionary, EncoderDictionary};
 
 use crate::store::{FORMAT, StoreError};
 
@@ -40,10 +47,16 @@ pub(super) fn encode<H: Serialize>(
         Ok(())
     });
     out.extend_from_slice(state);
+    seal(out, compress_bytes_min)
+}
+
+/// What begins with format and no flags, its body compressed if that is at least so long and pays.
+pub(super) fn seal(out: Vec<u8>, compress_bytes_min: usize) -> Bytes {
     if out.len() - 2 < compress_bytes_min {
         return out.into();
     }
-    match zstd::bulk::compress(&out[2..], LEVEL) {
+    let compressed = Compressor::with_prepared_dictionary(&DICTIONARY.0);
+    match compressed.and_then(|mut compressor| compressor.compress(&out[2..])) {
         Ok(compressed) if compressed.len() + 4 < out.len() - 2 => {
             let length = u32::try_from(out.len() - 2).expect("records are bounded by the limits on a step");
             let mut smaller = Vec::with_capacity(6 + compressed.len());
@@ -57,8 +70,58 @@ pub(super) fn encode<H: Serialize>(
     }
 }
 
+/// The opposite of [`seal`]: the body, without what stands in front of it. `what` names it in an
+/// error.
+pub(super) fn open(bytes: &Bytes, what: &str) -> Result<Bytes, StoreError> {
+    match &bytes[..] {
+        [FORMAT, flags, rest @ ..] if flags & COMPRESSED != 0 => {
+            let (length, compressed) = rest.split_at_checked(4).ok_or_else(short)?;
+            let length = le(length);
+            if length > BODY_BYTES_MAX {
+                return Err(StoreError::Damaged(format!("{what} says that it has {length} bytes")));
+            }
+            let opened = Decompressor::with_prepared_dictionary(&DICTIONARY.1)
+                .and_then(|mut decompressor| decompressor.decompress(compressed, length));
+            let damaged = |error| StoreError::Damaged(format!("{what} cannot be decompressed: {error}"));
+            opened.map(Bytes::from).map_err(damaged)
+        }
+        [FORMAT, _, ..] => Ok(bytes.slice(2..)),
+        [FORMAT] | [] => Err(short()),
+        [found, ..] => {
+            Err(StoreError::Version(format!("{what} has format {found}, this version reads format {FORMAT}")))
+        }
+    }
+}
+
+/// What records have in common, at the level of compression. It is part of the format.
+static DICTIONARY: LazyLock<(EncoderDictionary<'static>, DecoderDictionary<'static>)> =
+    LazyLock::new(|| (EncoderDictionary::copy(COMMON, LEVEL), DecoderDictionary::copy(COMMON)));
+
+/// What many records hold, the most frequent last.
+const COMMON: &[u8] = b"\
+MapIterationFailedMapIterationAbortedMapStateFailedMapStateSucceededMapStateStarted\
+MapIterationStartedMapIterationSucceededMapStateEnteredMapStateExited\
+ParallelStateFailedParallelStateStartedParallelStateSucceededParallelStateEnteredParallelStateExited\
+ActivityFailedActivityTimedOutActivityScheduledActivityStartedActivitySucceeded\
+SucceedStateEnteredSucceedStateExitedFailStateEnteredWaitStateEnteredWaitStateExited\
+ChoiceStateEnteredChoiceStateExitedPassStateEnteredPassStateExited\
+LambdaFunctionScheduleFailedLambdaFunctionTimedOutLambdaFunctionFailedTaskTimedOutTaskFailed\
+ExecutionAbortedExecutionTimedOutExecutionFailedABORTEDTIMED_OUTFAILED\
+TaskSubmittedTaskScheduledTaskStartedTaskSucceeded\
+States.RuntimeStates.TimeoutStates.TaskFailedlambdainvokearn:aws:states:::lambda:invoke\
+ExecutedVersion$LATESTFunctionNamePayloadStatusCode\
+eu-central-1eu-west-1us-west-2us-east-1RUNNINGSUCCEEDED\
+WaitingRetryingSubmittedScheduledDelayedNobodyOwnerSucceededRunningTask\
+arn:aws:iam:::role/service-role/arn:aws:lambda:us-east-1::function:\
+arn:aws:states:us-east-1::activity::stateMachine::execution:\
+ExecutionSucceededExecutionStarted\
+TaskStateEnteredLambdaFunctionScheduledLambdaFunctionStartedLambdaFunctionSucceededTaskStateExited";
+
 /// Writes a segment behind a place for its length, and then its length.
-fn segment(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>) -> Result<(), rmp_serde::encode::Error>) {
+pub(super) fn segment(
+    out: &mut Vec<u8>,
+    write: impl FnOnce(&mut Vec<u8>) -> Result<(), rmp_serde::encode::Error>,
+) {
     let place = out.len();
     out.extend_from_slice(&[0; 4]);
     write(out).expect("a record holds only what MessagePack can write");
@@ -109,27 +172,7 @@ pub(super) struct Segments {
 
 impl Segments {
     pub fn split(bytes: &Bytes) -> Result<Segments, StoreError> {
-        let body = match &bytes[..] {
-            [FORMAT, flags, rest @ ..] if flags & COMPRESSED != 0 => {
-                let (length, compressed) = rest.split_at_checked(4).ok_or_else(short)?;
-                let length = le(length);
-                if length > BODY_BYTES_MAX {
-                    return Err(StoreError::Damaged(format!("a record says that it has {length} bytes")));
-                }
-                zstd::bulk::decompress(compressed, length)
-                    .map_err(|error| {
-                        StoreError::Damaged(format!("a record cannot be decompressed: {error}"))
-                    })?
-                    .into()
-            }
-            [FORMAT, _, ..] => bytes.slice(2..),
-            [found, ..] => {
-                return Err(StoreError::Version(format!(
-                    "a record has format {found}, this version reads format {FORMAT}"
-                )));
-            }
-            [] => return Err(short()),
-        };
+        let body = open(bytes, "a record")?;
         let mut at = 0;
         let mut next = || {
             let (segment, _) = take(&body[at..])?;

@@ -94,13 +94,13 @@ pub(super) fn listed(
     state_machine: &str,
     status: ExecutionStatus,
     started_at: Timestamp,
-    name: &str,
 ) -> IndexKey {
     let shard = shard(partition, config.listing_shards);
     IndexKey {
         index: Index::First,
         partition: list(state_machine, status, shard),
-        sort: format_text!("{}/{name}", time(started_at)),
+        // Those with the same start are told apart by their rows.
+        sort: time(started_at),
     }
 }
 

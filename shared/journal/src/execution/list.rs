@@ -1,7 +1,7 @@
 //! The executions of a state machine, newest first.
 
 use model::arn::{ExecutionArn, StateMachineArn};
-use model::json::{Text, format_text};
+use model::json::Text;
 use model::status::ExecutionStatus;
 use model::timestamp::Timestamp;
 use ports::{Index, IndexPosition, IndexQuery, IndexRow, Order};
@@ -168,7 +168,7 @@ impl Executions {
             None => ExecutionStatus::ALL,
         };
         let after = after.map(|after| IndexPosition {
-            sort: format_text!("{}/{}", key::time(after.started_at), after.name),
+            sort: key::time(after.started_at),
             key: key::record(&format!("x/{name}:{}", after.name).into(), 0),
         });
         let mut rows: Vec<IndexRow> = Vec::new();

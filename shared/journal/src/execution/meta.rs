@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::{BufMut as _, Bytes, BytesMut};
+use bytes::Bytes;
 use engine::Execution;
 use model::error::Failure;
 use model::json::{Text, Value};
@@ -168,7 +168,7 @@ impl Executions {
     }
 }
 
-/// The row of record 0: META in front of the record.
+/// The row of record 0: META in front of the record, which is compressed with it.
 pub(super) fn row(
     config: &crate::store::Config,
     partition: &Text,
@@ -177,16 +177,14 @@ pub(super) fn row(
     revision: u64,
     due: Option<IndexKey>,
 ) -> Row {
-    let packed = code::pack(meta);
-    let mut body = BytesMut::with_capacity(5 + packed.len() + record.len());
-    body.put_u8(FORMAT);
-    body.put_u32_le(u32::try_from(packed.len()).expect("payloads above the threshold are blobs"));
-    body.put_slice(&packed);
-    body.put_slice(record);
-    let Execution { name, started_at, .. } = &meta.execution;
-    let listed =
-        key::listed(config, partition, key::list_name_of(partition), meta.status(), *started_at, name);
-    let mut row = Row::new(key::record(partition, 0), revision, body.freeze());
+    let mut body = Vec::with_capacity(512 + record.len());
+    body.extend_from_slice(&[FORMAT, 0]);
+    code::segment(&mut body, |body| rmp_serde::encode::write(body, meta));
+    body.extend_from_slice(record);
+    let started_at = meta.execution.started_at;
+    let listed = key::listed(config, partition, key::list_name_of(partition), meta.status(), started_at);
+    let mut row =
+        Row::new(key::record(partition, 0), revision, code::seal(body, config.first_compress_bytes_min));
     row.summary = code::pack(&Summary::of(meta)).into();
     row.indexes = std::iter::once(listed).chain(due).collect();
     row
@@ -194,15 +192,7 @@ pub(super) fn row(
 
 /// META, and the record behind it.
 pub(super) fn split_row(body: &Bytes) -> Result<(Meta, Bytes), StoreError> {
-    match body.first() {
-        Some(&FORMAT) => {}
-        Some(found) => {
-            return Err(StoreError::Version(format!(
-                "the first record has format {found}, this version reads format {FORMAT}"
-            )));
-        }
-        None => return Err(StoreError::Damaged("the first record is empty".to_owned())),
-    }
-    let (packed, _) = take(&body[1..])?;
-    Ok((code::unpack(packed)?, body.slice(5 + packed.len()..)))
+    let body = code::open(body, "the first record")?;
+    let (packed, _) = take(&body)?;
+    Ok((code::unpack(packed)?, body.slice(4 + packed.len()..)))
 }
