@@ -39,7 +39,7 @@ fn check(counted: &Counted, write_units: f64, queue_requests: f64, blob_puts: f6
 #[test]
 fn a_chain_without_tasks_is_one_write_and_no_message() {
     let chain = counted(Workload::Chain, 200, Arrival::Steady);
-    check(&chain, 3.0, 0.0, 0.0);
+    check(&chain, 2.0, 0.0, 0.0);
     // The row of the execution, and the state machine's.
     assert_eq!(chain.each(|spent| spent.usage.table_requests), 2.0);
     assert_eq!((chain.spent.api.requests, chain.spent.driver.requests), (EXECUTIONS, 0));

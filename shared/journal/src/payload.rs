@@ -87,6 +87,13 @@ pub struct Known {
     recent: Vec<(Value, Text)>,
 }
 
+impl Known {
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+}
+
 /// Payloads that are hashed once while they stay in use.
 const RECENT_MAX: usize = 8;
 

@@ -62,11 +62,17 @@ impl Executions {
             payload::outline(&mut meta, place.scope(), config.payload_bytes_inline_max, known, None);
         blobs.extend(outlined.blobs);
         let body = self.body(place, &mut record, &mut blobs, known);
+        let is_all = blobs.is_empty() && known.is_empty() && self.goes_as_a_whole();
         let due = match &meta.ending {
+            // One row, which goes by itself.
+            Some(_) if is_all => None,
             Some(ending) => Some(self.gone_at(partition, ending)),
             None => wake_at.map(|at| key::due(config, "wake", partition, at)),
         };
-        let row = meta::row(config, partition, &meta, &body, 0, due);
+        let mut row = meta::row(config, partition, &meta, &body, 0, due);
+        if let (Some(ending), true) = (&meta.ending, is_all) {
+            row.expires_at = Some(ending.at.plus_millis(config.records_retention_millis));
+        }
         let parks = wake_at.is_some() && meta.ending.is_none();
         let parked = self.put_record(row, &record, &blobs, parks).await?;
         let first = First { place: place.clone(), meta: Arc::new(meta), record: body, revision: 0 };
@@ -234,6 +240,12 @@ impl Executions {
             }
             first = self.first(&first.place).await?;
         }
+    }
+
+    /// Whether an ended execution goes at one time, and nothing of it is kept.
+    fn goes_as_a_whole(&self) -> bool {
+        let config = &self.store.config;
+        !config.archive && config.records_retention_millis >= config.name_retention_millis
     }
 
     fn gone_at(&self, partition: &Text, ending: &Ending) -> ports::IndexKey {

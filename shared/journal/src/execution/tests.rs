@@ -480,6 +480,35 @@ async fn records_go_after_their_retention_and_names_after_theirs() {
 }
 
 #[tokio::test]
+async fn an_execution_of_one_row_goes_by_itself() {
+    const DAY_MILLIS: i64 = 24 * 60 * 60 * 1_000;
+    let check = async |payload: Value, archive: bool, records_days: i64, by_itself: bool| {
+        let fixture = fixture(|config| {
+            config.archive = archive;
+            config.records_retention_millis = records_days * DAY_MILLIS;
+        })
+        .await;
+        let ended = ended(0, 2, payload.clone());
+        let ending = ended.ending().unwrap();
+        let meta = Meta { ending: Some(ending.clone()), ..fixture.meta("x", START, payload) };
+        let place = fixture.place("x");
+        let known = &mut Known::default();
+        fixture.executions.create(&place, &meta, ended, None, Vec::new(), known).await.unwrap();
+        let rows = fixture.table.rows();
+        let row = rows.iter().find(|row| row.key.sort == "r/0000000000").unwrap();
+        let at = ending.at.plus_millis(records_days * DAY_MILLIS);
+        assert_eq!(row.expires_at, by_itself.then_some(at), "{archive} {records_days}");
+        let due = fixture.executions.due(DueKind::Gone, 0, at, None, 9).await.unwrap();
+        assert_eq!(due.entries.len(), usize::from(!by_itself), "{archive} {records_days}");
+    };
+    check(Value::Null, false, 90, true).await;
+    check(Value::Null, false, 400, true).await;
+    check(large(), false, 90, false).await;
+    check(Value::Null, true, 90, false).await;
+    check(Value::Null, false, 7, false).await;
+}
+
+#[tokio::test]
 async fn poison_is_counted_per_record() {
     let fixture = fixture(|_| {}).await;
     fixture.create("x", START).await;
