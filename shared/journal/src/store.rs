@@ -34,6 +34,8 @@ pub struct Config {
     pub compress_bytes_min: usize,
     /// The same for the first record, which stands in one row with who the execution is.
     pub first_compress_bytes_min: usize,
+    /// Whether compression takes more time for fewer bytes.
+    pub compress_thoroughly: bool,
     /// A longer state is not written with every record, in bytes before compression.
     pub state_bytes_always: usize,
     /// At most so many records in a row go without a state.
@@ -59,6 +61,7 @@ impl Config {
             compress_bytes_min: 1024,
             // Its row is written twice, and read from a cache as a rule.
             first_compress_bytes_min: 4 * 1024,
+            compress_thoroughly: false,
             state_bytes_always: 16 * 1024,
             stateless_records_max: 32,
             records_retention_millis: model::limits::RETENTION_DAYS * DAY_MILLIS,
@@ -70,7 +73,12 @@ impl Config {
     /// What is right for a table whose writes are paid for by the KB: all that gets shorter by it is
     /// compressed.
     pub fn paid_by_size(home: Home) -> Config {
-        Config { compress_bytes_min: 256, first_compress_bytes_min: 256, ..Config::new(home) }
+        Config {
+            compress_bytes_min: 256,
+            first_compress_bytes_min: 256,
+            compress_thoroughly: true,
+            ..Config::new(home)
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use model::json::Text;
 use model::timestamp::Timestamp;
 use ports::{Condition, Row, TableError};
 
+use super::code::Compression;
 use super::meta::{self, First, Meta};
 use super::record::{Ending, HistoryPayloads, Record, Writer};
 use super::{Executions, Place, code, key};
@@ -57,6 +58,9 @@ impl Executions {
     ) -> Result<Appended, AppendError> {
         let partition = &place.partition;
         let mut meta = meta.clone();
+        if let Some(ending) = &mut meta.ending {
+            ending.output = None;
+        }
         let config = &self.store.config;
         let outlined =
             payload::outline(&mut meta, place.scope(), config.payload_bytes_inline_max, known, None);
@@ -158,10 +162,12 @@ impl Executions {
         let outlined = payload::outline(&mut payloads, scope, inline_max, known, pool);
         blobs.extend(outlined.blobs);
         // The first is compressed with META, which says much of the same.
-        let alone = if record.seq == 0 { usize::MAX } else { config.compress_bytes_min };
-        let mut body = record.encode(alone);
+        let compression =
+            Compression { bytes_min: config.compress_bytes_min, thorough: config.compress_thoroughly };
+        let alone = Compression { bytes_min: usize::MAX, ..compression };
+        let mut body = record.encode(if record.seq == 0 { alone } else { compression });
         if record.seq == 0 && body.len() > config.record_bytes_inline_max {
-            body = record.encode(config.compress_bytes_min);
+            body = record.encode(compression);
         }
         if body.len() <= config.record_bytes_inline_max {
             return body;
@@ -222,12 +228,8 @@ impl Executions {
             if meta.ending.is_some() {
                 return Ok(tried);
             }
-            // The input is as it is stored; only the output has yet to be.
-            let mut closed = ending.clone();
-            let known = &mut Known::default();
-            let outlined =
-                payload::outline(&mut closed, place.scope(), config.payload_bytes_inline_max, known, None);
-            payload::write(&self.store, &outlined.blobs).await?;
+            // The input is as it is stored, and the output stands in the last record.
+            let closed = Ending { output: None, ..ending.clone() };
             let closed = Meta { ending: Some(closed), ..(**meta).clone() };
             let gone = self.gone_at(partition, ending);
             let row = meta::row(config, partition, &closed, record, revision.wrapping_add(1), Some(gone));

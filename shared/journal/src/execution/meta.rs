@@ -11,9 +11,9 @@ use model::timestamp::Timestamp;
 use ports::{IndexKey, Row};
 use serde::{Deserialize, Serialize};
 
-use super::code::{self, take};
+use super::code::{self, Compression, take};
 use super::list::Summary;
-use super::record::{Ending, Events};
+use super::record::{Ending, Events, Record};
 use super::{Executions, Place, key};
 use crate::payload::{self, Payloads};
 use crate::store::{FORMAT, StoreError};
@@ -29,7 +29,8 @@ pub struct Meta {
     pub trace_header: Option<Text>,
     /// Its input.
     pub input: Value,
-    /// How it ended, as far as this row knows: it is written after the record that says so.
+    /// How it ended, as far as this row knows: it is written after the record that says so. What it
+    /// gave stands in that record alone.
     pub ending: Option<Ending>,
     /// How often it was redriven.
     pub redrive_count: u32,
@@ -132,6 +133,19 @@ impl Executions {
         }
     }
 
+    /// The newest record, `first` being record 0; none when the records have gone.
+    pub(super) async fn newest_of(
+        &self,
+        partition: &Text,
+        first: &Bytes,
+    ) -> Result<Option<Record>, StoreError> {
+        match self.newest(partition).await? {
+            Some(newest) => Ok(Some(newest)),
+            None if first.is_empty() => Ok(None),
+            None => self.record_of(first, Events::Ending).await.map(Some),
+        }
+    }
+
     /// Everything about an execution but its history. What META does not know yet is taken from
     /// the newest record.
     pub async fn describe(&self, arn: &model::arn::ExecutionArn) -> Result<Option<Description>, StoreError> {
@@ -139,13 +153,11 @@ impl Executions {
         let Some(row) = self.store.table.get(&key::record(&partition, 0)).await? else { return Ok(None) };
         let (mut meta, first) = split_row(&row.body)?;
         let mut last_event_id = meta.ending.as_ref().map_or(0, |ending| ending.last_event_id);
-        if meta.ending.is_none() {
-            let newest = match self.newest(&partition).await? {
-                Some(newest) => newest,
-                None => self.record_of(&first, Events::Ending).await?,
-            };
+        if meta.ending.as_ref().is_none_or(Ending::lacks_output)
+            && let Some(newest) = self.newest_of(&partition, &first).await?
+        {
             last_event_id = newest.last_event_id;
-            meta.ending = newest.ending();
+            meta.ending = newest.ending().or(meta.ending);
         }
         payload::inline(&self.store, &mut meta).await?;
         let (stopped_at, output, failure) = match &meta.ending {
@@ -177,14 +189,15 @@ pub(super) fn row(
     revision: u64,
     due: Option<IndexKey>,
 ) -> Row {
+    let compression =
+        Compression { bytes_min: config.first_compress_bytes_min, thorough: config.compress_thoroughly };
     let mut body = Vec::with_capacity(512 + record.len());
     body.extend_from_slice(&[FORMAT, 0]);
     code::segment(&mut body, |body| rmp_serde::encode::write(body, meta));
     body.extend_from_slice(record);
     let started_at = meta.execution.started_at;
     let listed = key::listed(config, partition, key::list_name_of(partition), meta.status(), started_at);
-    let mut row =
-        Row::new(key::record(partition, 0), revision, code::seal(body, config.first_compress_bytes_min));
+    let mut row = Row::new(key::record(partition, 0), revision, code::seal(body, compression));
     row.summary = code::pack(&Summary::of(meta)).into();
     row.indexes = std::iter::once(listed).chain(due).collect();
     row

@@ -8,7 +8,7 @@ use model::status::ExecutionStatus;
 use model::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::code::{self, Segments};
+use super::code::{self, Compression, Segments};
 use crate::payload::{Payloads, Pool};
 use crate::store::StoreError;
 
@@ -103,14 +103,14 @@ impl Record {
     }
 
     /// The stored form.
-    pub(super) fn encode(&self, compress_bytes_min: usize) -> Bytes {
+    pub(super) fn encode(&self, compression: Compression) -> Bytes {
         code::encode(
             &self.head(),
             self.pool.values(),
             &self.history,
             &self.steps,
             self.state.as_deref().unwrap_or_default(),
-            compress_bytes_min,
+            compression,
         )
     }
 
@@ -165,6 +165,13 @@ mod maybe_null {
 
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Value>, D::Error> {
         Ok(Option::<[Value; 1]>::deserialize(from)?.map(|[value]| value))
+    }
+}
+
+impl Ending {
+    /// Whether something was given that does not stand here.
+    pub(super) fn lacks_output(&self) -> bool {
+        self.status == ExecutionStatus::Succeeded && self.output.is_none()
     }
 }
 

@@ -6,11 +6,13 @@ use model::json::Text;
 use model::timestamp::Timestamp;
 use ports::{Condition, Order, Query, TableError};
 
-use super::code::{self, take};
+use super::code::{self, Compression, take};
 use super::record::{Events, Record};
 use super::{Executions, key, meta};
 use crate::store::StoreError;
 
+/// An archive is written once and seldom read.
+const ARCHIVED: Compression = Compression { bytes_min: 0, thorough: true };
 /// Rows or blobs removed at once.
 const AT_ONCE: usize = 64;
 
@@ -39,11 +41,15 @@ impl Executions {
             let archive = self.archive_bytes(&partition).await?;
             self.store.blobs.put(&archive_key(&partition), archive).await?;
         }
+        let mut kept = meta.clone();
+        // What it gave stands in the last record, which goes.
+        if let Some(ending) = self.newest_of(&partition, &record).await?.and_then(|newest| newest.ending()) {
+            kept.ending = Some(ending);
+        }
         self.remove_rows(&partition, &first.sort).await?;
         if !config.archive {
             self.remove_blobs(&partition, None).await?;
         }
-        let mut kept = meta.clone();
         if !config.archive {
             // Its large payloads have gone with the records.
             crate::payload::drop_outlined(&mut kept);
@@ -86,7 +92,7 @@ impl Executions {
                 };
                 let record = self.record_of(&body, Events::All).await?;
                 let head = super::record::Head { has_state: false, ..record.head() };
-                let bytes = code::encode(&head, &[], &record.history, &[], &[], 0);
+                let bytes = code::encode(&head, &[], &record.history, &[], &[], ARCHIVED);
                 out.put_u32_le(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
                 out.put_slice(&bytes);
             }

@@ -11,6 +11,7 @@ use ports::metered::{self, Meter};
 use ports::{Blobs as _, Order, Table as _, Virtual, memory};
 use proptest::prelude::*;
 
+use super::code::Compression;
 use super::record::{Events, HistoryPayloads};
 use super::*;
 use crate::payload::{self, Known, Pool};
@@ -246,7 +247,7 @@ async fn a_record_holds_a_payload_once_and_refuses_markers_without_one() {
         let mut record = record(1, 1, count, payload.clone());
         let mut history = HistoryPayloads(&mut record.history);
         payload::outline(&mut history, "x/", usize::MAX, &mut Known::default(), Some(&mut record.pool));
-        record.encode(usize::MAX)
+        record.encode(Compression::fast(usize::MAX))
     };
     let (one, ten) = (bytes(1, &payload("abc")), bytes(10, &payload("abc")));
     assert!(ten.len() - one.len() < 9 * 60, "{} and {}", one.len(), ten.len());
@@ -255,7 +256,7 @@ async fn a_record_holds_a_payload_once_and_refuses_markers_without_one() {
         Event::PassStateEntered(entered) => entered.input == payload("abc"),
         _ => false,
     }));
-    let marked = record(1, 1, 1, Value::from("\u{10}=7")).encode(usize::MAX);
+    let marked = record(1, 1, 1, Value::from("\u{10}=7")).encode(Compression::fast(usize::MAX));
     let error = Record::decode(&marked, Events::All).unwrap_err();
     assert_eq!(error, StoreError::Damaged("a record has no payload 7".to_owned()));
 }
@@ -565,7 +566,7 @@ async fn a_store_of_another_format_is_refused() {
 
 #[test]
 fn records_of_another_format_are_refused_by_number() {
-    let mut bytes = record(1, 2, 3, Value::Null).encode(usize::MAX).to_vec();
+    let mut bytes = record(1, 2, 3, Value::Null).encode(Compression::fast(usize::MAX)).to_vec();
     bytes[0] = 9;
     let error = Record::decode(&bytes.into(), Events::All).unwrap_err();
     let said = format!("a record has format 9, this version reads format {}", crate::store::FORMAT);
@@ -586,7 +587,7 @@ proptest! {
         if stateless {
             record.state = None;
         }
-        let bytes = record.encode(compress);
+        let bytes = record.encode(Compression::fast(compress));
         prop_assert_eq!(Record::decode(&bytes, Events::All).unwrap(), record.clone());
         let ends = record.ending().is_some();
         let history = if ends { record.history.clone() } else { Vec::new() };
@@ -600,7 +601,7 @@ proptest! {
         with in any::<u8>(),
         compress in prop_oneof![Just(0_usize), Just(usize::MAX)],
     ) {
-        let good = record(7, 100, 5, Value::from("payload")).encode(compress).to_vec();
+        let good = record(7, 100, 5, Value::from("payload")).encode(Compression::fast(compress)).to_vec();
         let _ = Record::decode(&Bytes::copy_from_slice(&good[..cut.index(good.len())]), Events::All);
         let mut bad = good.clone();
         let at = at.index(bad.len());
