@@ -27,7 +27,7 @@ target = $(shell $(CARGO) metadata --format-version 1 --no-deps | sed 's/.*"targ
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt clippy doc deny tools clients emulators sam template e2e dist deploy soak conformance jsonata-suite simulate bench
+.PHONY: help run test check fmt clippy doc deny tools clients emulators sam template deployed dist deploy soak conformance jsonata-suite simulate bench
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -76,7 +76,7 @@ deploy: dist ## Install on AWS, with sam where it is installed (STACK=name PARAM
 sam: ## Install the SAM CLI and cfn-lint, at fixed versions, into .tools/sam
 	@scripts/sam.sh
 
-e2e: clients emulators sam ## Deploy the installation on an emulator of AWS and use it, then with faults
+deployed: clients emulators sam ## Deploy the installation on an emulator of AWS and use it, then with faults
 	$(CARGO) test --locked --package tests --test deployed -- --test-threads 1 --nocapture
 
 template: sam ## Lint the templates of the installation and of the example on it

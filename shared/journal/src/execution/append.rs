@@ -189,15 +189,29 @@ impl Executions {
         let partition = self.partition(execution)?;
         let Some(row) = self.rows(&partition, None, 1).await?.pop() else { return Ok(()) };
         let seq = key::seq(&row.key).unwrap_or(0);
-        let body = match seq {
-            0 => meta::split_row(&row.body)?.1,
-            _ => row.body,
+        let mut row = row;
+        let last = loop {
+            let at = key::seq(&row.key).unwrap_or(0);
+            let body = match at {
+                0 => meta::split_row(&row.body)?.1,
+                _ => row.body,
+            };
+            match self.head_of(&body) {
+                Ok(head) => break head.last_event_id,
+                // Nothing of it can be read: what came before is known.
+                Err(error @ StoreError::Damaged(_)) => {
+                    match self.rows(&partition, Some(at), 1).await?.pop() {
+                        Some(earlier) => row = earlier,
+                        None => return Err(error.into()),
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
         };
-        let head = self.head_of(&body)?;
-        let last_event_id = head.last_event_id + 1;
+        let last_event_id = last + 1;
         let event = HistoryEvent {
             id: last_event_id,
-            previous_event_id: head.last_event_id,
+            previous_event_id: last,
             timestamp: now,
             event: Event::ExecutionFailed(failure.clone()),
         };
