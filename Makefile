@@ -27,7 +27,7 @@ target = $(shell $(CARGO) metadata --format-version 1 --no-deps | sed 's/.*"targ
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt clippy doc deny tools clients emulators sam template deployed dist deploy soak conformance jsonata-suite simulate bench
+.PHONY: help run test check fmt clippy doc deny tools clients emulators sam template sdk-catalog deployed dist deploy soak conformance jsonata-suite simulate bench
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -39,8 +39,8 @@ run: ## Start stepwright dev with the examples and run one to its end (EXAMPLE=f
 
 test: clients emulators sam ## Run all tests
 	@if $(CARGO) nextest --version >/dev/null 2>&1; \
-	then $(CARGO) test --workspace --locked --doc && $(CARGO) nextest run --workspace --locked; \
-	else $(CARGO) test --workspace --locked; fi
+	then $(CARGO) test --workspace --locked --doc && STEPWRIGHT_BUILT=1 $(CARGO) nextest run --workspace --locked; \
+	else STEPWRIGHT_BUILT=1 $(CARGO) test --workspace --locked; fi
 
 check: fmt clippy test doc deny ## Everything that a change must pass
 
@@ -76,6 +76,9 @@ deploy: dist ## Install on AWS, with sam where it is installed (STACK=name PARAM
 sam: ## Install the SAM CLI and cfn-lint, at fixed versions, into .tools/sam
 	@scripts/sam.sh
 
+sdk-catalog: clients ## Make the catalog of AWS again from the models of the pinned boto3
+	$(CARGO) xtask sdk-catalog --models $(wildcard .tools/clients/python/lib/python3*/site-packages/botocore/data)
+
 deployed: clients emulators sam ## Deploy the installation on an emulator of AWS and use it, then with faults
 	$(CARGO) test --locked --package tests --test deployed -- --test-threads 1 --nocapture
 
@@ -103,5 +106,6 @@ simulate: ## Run seeds of the simulation (SEEDS=how many FROM=first)
 bench: ## Measure in a release build and write target/bench.json
 	@# Apart: the features that measuring needs are not to be in what is measured.
 	@$(CARGO) build --release --locked --package cli
+	@$(CARGO) build --profile lambda --locked --package functions
 	@$(CARGO) build --release --locked --package bench
 	@"$(target)/release/bench"
