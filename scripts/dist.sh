@@ -30,8 +30,8 @@ case ${ARCH:=$(uname -m)} in
   *) fail "ARCH is $ARCH; Lambda has x86_64 and arm64" ;;
 esac
 case ${PROFILE:=release} in
-  release) folder=release ;;
-  dev) folder=debug ;;
+  release) profiles=(lambda release) folders=(lambda release) ;;
+  dev) profiles=(dev dev) folders=(debug debug) ;;
   *) fail "PROFILE is $PROFILE; it is release or dev" ;;
 esac
 libraries=$(rustc --print target-libdir --target "$triple")
@@ -41,7 +41,6 @@ libraries=$(rustc --print target-libdir --target "$triple")
 
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 target=$("$cargo" metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
-declare -ra packages=(--package functions --package proxy --package cli)
 
 install_zig() {
   local sum
@@ -56,20 +55,32 @@ install_zig() {
   fi
 }
 
-# Builds with cargo or with cargo-zigbuild; `built` is then the folder of the programs.
+# Builds with cargo or with cargo-zigbuild. The functions apart: what users' programs need beside is not to
+# be in them.
 build() {
+  local -a how=(build --locked)
+  local path=$PATH
+  built=$target
   if [ "$1" = zigbuild ]; then
     install_zig
-    PATH="$PWD/$zig/bin:$PATH" "$cargo" zigbuild --locked --profile "$PROFILE" --target "$triple.$glibc" \
-      "${packages[@]}" --bins
-    built=$target/$triple/$folder
-  else
-    "$cargo" build --locked --profile "$PROFILE" "${packages[@]}" --bins
-    built=$target/$folder
+    how=(zigbuild --locked --target "$triple.$glibc")
+    path=$PWD/$zig/bin:$PATH
+    built=$target/$triple
   fi
+  PATH=$path "$cargo" "${how[@]}" --profile "${profiles[0]}" --package functions --bins
+  PATH=$path "$cargo" "${how[@]}" --profile "${profiles[1]}" --package proxy --package cli --bins
 }
+
+# Where a program was built.
+program() {
+  case $1 in
+    bootstrap) echo "$built/${folders[0]}/$1" ;;
+    *) echo "$built/${folders[1]}/$1" ;;
+  esac
+}
+
 starts() {
-  python3 scripts/dist.py glibc "$glibc" "$built/bootstrap" "$built/stepwright-proxy"
+  python3 scripts/dist.py glibc "$glibc" "$(program bootstrap)" "$(program stepwright-proxy)"
 }
 
 if [ "${ZIGBUILD:-0}" = 1 ]; then
@@ -88,7 +99,7 @@ declare -r dist=dist stage=$target/dist-$ARCH
 rm -rf "$stage"
 mkdir -p "$dist" "$stage"
 for program in bootstrap stepwright-proxy stepwright; do
-  cp "$built/$program" "$stage/$program"
+  cp "$(program "$program")" "$stage/$program"
   # A release build is stripped already; strip cannot read other architectures everywhere.
   if [ "$PROFILE" = dev ] && [ "$triple" = "$host" ] && command -v strip >/dev/null; then
     strip "$stage/$program"

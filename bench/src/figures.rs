@@ -3,6 +3,7 @@
 mod append;
 mod aws;
 mod costs;
+mod driver;
 mod durable;
 mod engine;
 mod http;
@@ -11,6 +12,7 @@ mod waiting;
 pub use append::append;
 pub use aws::aws;
 pub use costs::costs;
+pub use driver::driver;
 pub use durable::durable;
 pub use engine::engine;
 pub use http::http;

@@ -8,8 +8,10 @@
 //! Reading order: [`report`] (figures), [`workload`] (the engine alone), [`durable`] (a driver over a
 //! store), [`load`] (what it is asked to do), [`fired`] (timers as they fire), [`endless`] (one execution
 //! without an end), [`process`] (memory, disk, processes beside this one); [`costs`] (what AWS charges) and
-//! [`load_on_aws`] (its limits, simulated).
+//! [`load_on_aws`] (its limits, simulated); [`step_driver`] (the driver as it is deployed) in a
+//! [`container`] beside a [`stand_in`] of AWS.
 
+pub mod container;
 pub mod costs;
 pub mod durable;
 pub mod endless;
@@ -18,4 +20,6 @@ pub mod load;
 pub mod load_on_aws;
 pub mod process;
 pub mod report;
+pub mod stand_in;
+pub mod step_driver;
 pub mod workload;

@@ -43,8 +43,22 @@ impl Drop for Scratch {
 
 /// A binary built beside this one.
 pub fn sibling(name: &str) -> Result<PathBuf, String> {
-    let own = std::env::current_exe().map_err(|error| format!("own path is unknown: {error}"))?;
-    let path = own.with_file_name(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    built(own()?.with_file_name(name))
+}
+
+/// A binary built as it runs on Lambda: in cargo's profile of that name.
+pub fn of_lambda(name: &str) -> Result<PathBuf, String> {
+    let own = own()?;
+    let target = own.ancestors().nth(2).ok_or("own path has no folder above")?;
+    built(target.join("lambda").join(name))
+}
+
+fn own() -> Result<PathBuf, String> {
+    std::env::current_exe().map_err(|error| format!("own path is unknown: {error}"))
+}
+
+fn built(program: PathBuf) -> Result<PathBuf, String> {
+    let path = program.with_extension(std::env::consts::EXE_EXTENSION);
     if path.exists() { Ok(path) } else { Err(format!("{} is not built; run `make bench`", path.display())) }
 }
 
@@ -132,11 +146,30 @@ impl Drop for Talking {
 
 /// Memory that this process occupies, in bytes.
 pub fn resident_bytes() -> Result<u64, String> {
-    let status = std::fs::read_to_string("/proc/self/status")
-        .map_err(|error| format!("the system does not tell how much memory is in use: {error}"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kilobytes: Option<u64> = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse().ok());
-    Ok(kilobytes.ok_or("/proc/self/status has no VmRSS")? * 1024)
+    Ok(memory("self")?.resident_bytes)
+}
+
+/// Memory that a process occupies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// Now, in bytes.
+    pub resident_bytes: u64,
+    /// At most since it was started, in bytes.
+    pub peak_bytes: u64,
+}
+
+/// The memory of a process, by its number.
+pub fn memory(process: &str) -> Result<Memory, String> {
+    let path = format!("/proc/{process}/status");
+    let status = std::fs::read_to_string(&path)
+        .map_err(|error| format!("the system does not tell how much memory is in use: {path}: {error}"))?;
+    let bytes = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        let kilobytes: Option<u64> =
+            line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse().ok());
+        Ok::<u64, String>(kilobytes.ok_or_else(|| format!("{path} has no {name}"))? * 1024)
+    };
+    Ok(Memory { resident_bytes: bytes("VmRSS:")?, peak_bytes: bytes("VmHWM:")? })
 }
 
 /// What the files of a directory take on the disk, in bytes. What goes away meanwhile is left out.

@@ -223,10 +223,11 @@ def poison(scene):
 
 def side_by_side(scene):
     section("an older and a newer deployment work side by side")
-    wait = {"Type": "Wait", "Seconds": 2, "Next": "A"}
-    machine = scene.machine("rolling", {"W": wait, "A": task("A", "B", 2), "B": task("B")})
+    machine = scene.machine("rolling", {"A": task("A", "B", 15), "B": task("B")})
     before = set(drivers()) if Path("/proc").exists() else set()
     started = [scene.start(machine, name=f"older-{number}") for number in range(6)]
+    begun = until(lambda: any("older" in name for name in scene.called()), 30)
+    check("the older deployment is in the middle of tasks", begun, scene.called())
     scene.installation.parameters["LogLevel"] = "warn"
     scene.installation.deploy()
     started += [scene.start(machine, name=f"newer-{number}") for number in range(6)]

@@ -20,9 +20,11 @@ from scene import ECHO, Scene
 ACCOUNT = "000000000000"
 #: How many cases of an area are taken at most, evenly from all.
 CASES_OF_AREA = 6
-#: What gives something else each time, or depends on when or on what else is called.
+#: What gives something else each time, or depends on when, on how busy this machine is, or on what else
+#: is called.
 VARYING = re.compile(
     r"UUID|uuid\(|andom|\$now\(|\$millis\(|shuffle|waitForTaskToken|\.sync|:activity:|aws-sdk|http:invoke"
+    r"|HeartbeatSeconds|TimeoutSeconds"
 )
 
 

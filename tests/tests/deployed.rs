@@ -50,7 +50,7 @@ fn the_template_works_from_deploy_to_delete() {
 
 #[test]
 fn faults_lose_nothing_and_repeat_nothing() {
-    check("faults.py", "faults", 37, &[]);
+    check("faults.py", "faults", 38, &[]);
 }
 
 #[test]

@@ -257,7 +257,7 @@ fn the_table_is_that_of_the_schema() {
         assert_eq!(keys(at(index, &["KeySchema"])), expected(names.partition, names.place));
         assert_eq!(at(index, &["Projection", "ProjectionType"]).as_str(), Some("INCLUDE"));
         let projected = texts(at(index, &["Projection", "NonKeyAttributes"]));
-        assert_eq!(projected, BTreeSet::from([schema::REVISION, schema::SUMMARY, names.overflow]));
+        assert_eq!(projected, BTreeSet::from([schema::SUMMARY, names.overflow]));
     }
     let attributes = at(table, &["AttributeDefinitions"]).as_array().unwrap();
     let attributes: BTreeSet<(&str, &str)> = attributes

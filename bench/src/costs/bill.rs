@@ -147,9 +147,14 @@ impl Bill {
 }
 
 /// What a million executions cost with Step Functions Standard: one transition for each state that is
-/// entered. (Transitions from the start and to the end, should they be charged, come on top.)
+/// entered, as its price list says.
 pub fn standard(run: &Run, prices: &Prices) -> f64 {
     run.workload.transitions() as f64 * prices.standard_transitions
+}
+
+/// The same, should the transitions from the start and to the end be charged too.
+pub fn standard_with_ends(run: &Run, prices: &Prices) -> f64 {
+    standard(run, prices) + 2.0 * prices.standard_transitions
 }
 
 /// What a million executions cost with Step Functions Express; `None` where it has no such workflow.

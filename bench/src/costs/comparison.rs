@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use driver::StatusEvents;
 
 use super::accesses::{Part, parts};
-use super::bill::{Bill, Front, Terms, express, standard};
+use super::bill::{Bill, Front, Terms, express, standard, standard_with_ends};
 use super::workload::{Arrival, Counted, Run, Workload, count, noted, retention};
 
 /// W2.
@@ -109,6 +109,11 @@ impl Comparison {
     /// How many times as much Step Functions Standard costs.
     pub fn ratio(&self, counted: &Counted) -> f64 {
         standard(&counted.run, &self.terms.prices) / self.bill(counted).total()
+    }
+
+    /// The same, should it charge the transitions from the start and to the end too.
+    pub fn ratio_with_ends(&self, counted: &Counted) -> f64 {
+        standard_with_ends(&counted.run, &self.terms.prices) / self.bill(counted).total()
     }
 
     /// How much more messages cost that come twice and out of order, in percent.

@@ -66,6 +66,7 @@ fn workloads(it: &Comparison) -> Vec<Figure> {
         Figure::given("cost_w2_retention_dollars", it.bill(&it.calls_retention).total(), "$ a million"),
         Figure::at_most(10.0, "cost_w4_wru", write_units(&it.callback), "units"),
         Figure::at_least(9.0, "cost_w4_ratio_standard", it.ratio(&it.callback), "x"),
+        Figure::given("cost_w4_ratio_standard_with_ends", it.ratio_with_ends(&it.callback), "x"),
         Figure::given("cost_w6_wru", write_units(&it.slow_calls), "units"),
         Figure::given("cost_w6_ratio_standard", it.ratio(&it.slow_calls), "x"),
     ]

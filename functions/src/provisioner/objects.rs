@@ -84,6 +84,7 @@ impl Objects for S3 {
         let body = body.map_err(|error| format!("GetObject of the definition {place}: {error}"))?;
         Ok(body.to_vec())
     }
+
     async fn delete_some(&self, bucket: &str) -> Result<usize, String> {
         let said = |operation: &str, fault: &Fault| fault.at(operation, "bucket", bucket);
         let listed = self.0.list_objects_v2().bucket(bucket).send().await;

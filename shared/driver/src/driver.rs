@@ -44,6 +44,8 @@ struct Entry {
 
 /// How long one receive waits.
 const RECEIVE_WAIT: Duration = Duration::from_secs(20);
+/// Messages that were given are hidden for as long as this driver wants after so long.
+const HIDE_AFTER_MILLIS: i64 = 1_000;
 
 impl Driver {
     /// A driver of `world` that performs tasks with `tasks`. Each has an identity of its own.
@@ -116,7 +118,9 @@ impl Driver {
             tasks.spawn(hold);
         }
         let keeper = async {
-            // A queue in front of functions hides messages for longer than any of these runs.
+            // A queue in front of functions hides messages for longer than any of these runs; what
+            // rests within a moment needs no other time.
+            world.sleep(HIDE_AFTER_MILLIS.min(world.config.visibility_millis / 3)).await;
             self.hide().await;
             self.keep().await;
         };
@@ -142,6 +146,8 @@ impl Driver {
         tasks.shutdown().await;
         // One that never began to run has left nothing behind by itself.
         self.sessions.lock().clear();
+        // They come again once they are visible, which the queue alone would not make them for long.
+        self.hide_for_a_while(&again).await;
         again
     }
 
@@ -216,16 +222,20 @@ impl Driver {
 
     /// Hides the messages in hand from now on. Whether there are any.
     async fn hide(&self) -> bool {
-        let world = &self.shared.world;
-        let visibility = Duration::from_millis(world.config.visibility_millis.max(0).unsigned_abs());
         let receipts: Vec<Receipt> =
             self.sessions.lock().values().flat_map(|entry| entry.receipts.iter().cloned()).collect();
+        self.hide_for_a_while(&receipts).await;
+        !receipts.is_empty()
+    }
+
+    async fn hide_for_a_while(&self, receipts: &[Receipt]) {
+        let world = &self.shared.world;
+        let visibility = Duration::from_millis(world.config.visibility_millis.max(0).unsigned_abs());
         for batch in receipts.chunks(BATCH_MAX) {
             if let Err(error) = world.queue.extend(batch, visibility).await {
-                tracing::warn!(%error, "messages may come again while they are in hand");
+                tracing::warn!(%error, "messages may come again at another time than they should");
             }
         }
-        !receipts.is_empty()
     }
 }
 

@@ -1,5 +1,5 @@
 //! The end of an execution: the terminal record stands, then the status event is out, then META
-//! says so.
+//! says so. A success that nobody is told of ends with the record.
 
 use std::sync::Arc;
 
@@ -33,6 +33,9 @@ impl Inner {
     /// wherever a process may have crashed. `again` publishes the end also when META knew it.
     pub async fn ended(&self, ended: &Ended, again: bool) -> Result<(), WorldError> {
         let Ended { meta, first, ending } = ended;
+        if !self.closes(ending.status) {
+            return Ok(());
+        }
         if meta.ending.is_none() || again {
             self.publish(meta, Some(ending)).await?;
         }
@@ -42,11 +45,22 @@ impl Inner {
 
     /// Another process has ended the execution, and is about to publish that: somebody looks a
     /// little later whether it did.
-    pub async fn ended_elsewhere(&self, arn: &ExecutionArn, meta: &Meta) -> Result<(), WorldError> {
-        if meta.ending.is_none() {
+    pub async fn ended_elsewhere(
+        &self,
+        arn: &ExecutionArn,
+        meta: &Meta,
+        ending: &Ending,
+    ) -> Result<(), WorldError> {
+        if meta.ending.is_none() && self.closes(ending.status) {
             self.send(&Message::look(arn.clone()), END_DELAY_MILLIS).await?;
         }
         Ok(())
+    }
+
+    /// Whether an execution that ends so is not over with its last record: META is to name the end
+    /// once it is published, and those that did not succeed are listed apart.
+    pub fn closes(&self, status: ExecutionStatus) -> bool {
+        status != ExecutionStatus::Succeeded || self.publishes(status)
     }
 
     /// Whether a change to this status is to be published.

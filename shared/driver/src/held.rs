@@ -9,7 +9,7 @@ use asl::machine::Machine;
 use asl::state::{Resource, StateKind};
 use engine::{Call, DecodeError, EffectId, Env, Execution, Input, Snapshot, Verdict};
 use journal::StoreError;
-use journal::execution::{AppendError, Ending, First, Loaded, Meta, Owner, Place, Record, Writer};
+use journal::execution::{AppendError, Ending, First, Loaded, Meta, Owner, Place, Record, Then, Writer};
 use journal::payload::{self, Known, Pool};
 use model::arn::{ActivityArn, ExecutionArn};
 use model::history::HistoryEvent;
@@ -82,7 +82,7 @@ impl Draft {
     }
 }
 
-/// What is known of the newest record with a state.
+/// What is known of the newest record with a state; bytes are with payloads.
 #[derive(Clone, Copy, Default)]
 struct Full {
     state_bytes: usize,
@@ -178,7 +178,6 @@ impl Held {
     async fn replay(&mut self, world: &Inner, loaded: Loaded) -> Result<(), WorldError> {
         let Loaded { meta, first, seq, ending, records, parked } = loaded;
         self.seq = Some(seq);
-        self.first = Some(first);
         self.ending = ending;
         self.parked = parked;
         self.full = Full::default();
@@ -189,7 +188,7 @@ impl Held {
                 Some(last) => self.deliveries(last)?,
                 None => Vec::new(),
             };
-            self.meta = meta;
+            (self.meta, self.first) = (meta, Some(first));
             return Ok(());
         }
         for record in &records {
@@ -198,22 +197,23 @@ impl Held {
                     let mut state = State::decode(bytes, self.execution.clone(), meta.input.clone())
                         .map_err(|error| self.unreadable(record, error))?;
                     record.pool.fill(&mut state)?;
-                    world.executions.inline(&mut state).await?;
+                    world.executions.inline_beside(&mut state, &first, &meta.input).await?;
                     self.state = state;
-                    self.full = Full { state_bytes: bytes.len(), ..Full::default() };
+                    let state_bytes = bytes.len() + record.pool.json_len();
+                    self.full = Full { state_bytes, ..Full::default() };
                 }
                 None => {
                     let mut steps =
                         Steps::decode(&record.steps).map_err(|error| self.unreadable(record, error))?;
                     record.pool.fill(&mut steps)?;
-                    world.executions.inline(&mut steps).await?;
+                    world.executions.inline_beside(&mut steps, &first, &meta.input).await?;
                     self.repeat(record, steps)?;
                     self.full.records_since += 1;
-                    self.full.bytes_since += record.steps.len();
+                    self.full.bytes_since += record.steps.len() + record.pool.json_len();
                 }
             }
         }
-        self.meta = meta;
+        (self.meta, self.first) = (meta, Some(first));
         Ok(())
     }
 
@@ -422,7 +422,9 @@ impl Held {
             blobs.extend(outlined.blobs);
             (steps.encode(), None)
         };
-        let (step_bytes, state_bytes) = (steps.len(), state.as_ref().map(bytes::Bytes::len));
+        let payload_bytes = pool.json_len();
+        let step_bytes = steps.len() + payload_bytes;
+        let state_bytes = state.as_ref().map(|state| state.len() + payload_bytes);
         let seq = self.seq.map_or(0, |seq| seq + 1);
         let record = Record {
             seq,
@@ -444,7 +446,14 @@ impl Held {
                 let meta = Meta { ending: closed, ..(*self.meta).clone() };
                 world.executions.create(&self.place, &meta, record, wake_at, blobs, &mut self.known).await
             }
-            Some(_) => world.executions.append(&self.place, record, wake_at, blobs, &mut self.known).await,
+            Some(_) => {
+                let then = match (&ending, wake_at) {
+                    (Some(ending), _) if !world.closes(ending.status) => Then::IsOver(&self.meta),
+                    (None, Some(at)) => Then::Wakes(at),
+                    _ => Then::GoesOn,
+                };
+                world.executions.append(&self.place, record, then, blobs, &mut self.known).await
+            }
         };
         let appended = match appended {
             Ok(appended) => appended,
@@ -467,6 +476,7 @@ impl Held {
         }
         let superseded = std::mem::replace(&mut self.parked, appended.parked);
         let draft = std::mem::take(&mut self.draft);
+        self.known.let_go();
         self.superseded.extend(superseded);
         Ok(Appended { start: draft.claimed, cancel: draft.cancelled, at })
     }

@@ -139,7 +139,7 @@ async fn hold(
         Found::Ended(ended) => {
             match first.news {
                 News::Start(_) | News::Input(..) if !first.again => {
-                    world.ended_elsewhere(arn, &ended.meta).await?;
+                    world.ended_elsewhere(arn, &ended.meta, &ended.ending).await?;
                 }
                 _ => world.ended(&ended, first.again).await?,
             }
@@ -224,7 +224,7 @@ impl Session<'_> {
             if self.ended {
                 self.held.ended(self.world(), &ending, self.again).await?;
             } else {
-                self.world().ended_elsewhere(&self.held.arn, &self.held.meta).await?;
+                self.world().ended_elsewhere(&self.held.arn, &self.held.meta, &ending).await?;
             }
             let world = self.shared.world.clone();
             self.held.unpark(&world).await;

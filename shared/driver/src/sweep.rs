@@ -100,7 +100,12 @@ impl Sweeper {
         loop {
             let page = world.executions.due(DueKind::Gone, shard, now, after.take(), PAGE).await?;
             for due in &page.entries {
-                swept.gone += usize::from(world.executions.give_up(&due.execution, now).await?);
+                match world.executions.give_up(&due.execution, now).await.map_err(WorldError::from) {
+                    Ok(gone) => swept.gone += usize::from(gone),
+                    Err(error) if error.is_transient() => return Err(error),
+                    // It is in nobody's way.
+                    Err(error) => tracing::error!(execution = %due.execution, %error, "it was not removed"),
+                }
             }
             after = page.entries.last().map(|due| due.position.clone());
             if !page.more || after.is_none() {

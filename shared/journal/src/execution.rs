@@ -15,11 +15,12 @@ mod load;
 mod meta;
 mod record;
 mod retention;
+mod running;
 #[cfg(test)]
 mod tests;
 mod wake;
 
-pub use append::{AppendError, Appended};
+pub use append::{AppendError, Appended, Then};
 pub use beside::Poison;
 pub use history::{HistoryPage, HistoryQuery};
 pub use key::Place;

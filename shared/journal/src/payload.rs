@@ -69,6 +69,11 @@ impl Pool {
         }
     }
 
+    /// Bytes of the payloads' JSON texts together.
+    pub fn json_len(&self) -> usize {
+        self.0.iter().map(Value::json_len).sum()
+    }
+
     /// The stored form.
     pub(crate) fn values(&self) -> &[Value] {
         &self.0
@@ -157,16 +162,32 @@ pub fn restore(holder: &mut dyn Payloads, outlined: Outlined) {
 
 /// Puts the payloads back that markers refer to.
 pub async fn inline(store: &Store, holder: &mut (dyn Payloads + Send)) -> Result<(), StoreError> {
+    inline_beside(store, holder, None).await
+}
+
+/// The same with a payload that is at hand, behind its stored form.
+pub(crate) async fn inline_beside(
+    store: &Store,
+    holder: &mut (dyn Payloads + Send),
+    at_hand: Option<(&Value, &Value)>,
+) -> Result<(), StoreError> {
+    let mut payloads = Vec::new();
+    if let Some((marker, payload)) = at_hand
+        && let Some(Stored::Blob(key)) = stored(marker)
+    {
+        payloads.push((Text::from(key), payload.clone()));
+    }
     let mut keys = BTreeSet::new();
     holder.visit(&mut |payload| {
         if let Some(Stored::Blob(key)) = stored(payload) {
             keys.insert(Text::from(key));
         }
     });
-    let mut payloads = Vec::with_capacity(keys.len());
     for key in keys {
-        let payload = fetch(store, &key).await?;
-        payloads.push((key, payload));
+        if payloads.iter().all(|(name, _)| *name != key) {
+            let payload = fetch(store, &key).await?;
+            payloads.push((key, payload));
+        }
     }
     holder.visit(&mut |payload| {
         let replacement = match stored(payload) {
@@ -255,6 +276,11 @@ impl Known {
         (key, new.then(|| Bytes::from(text)))
     }
 
+    /// Lets go of payloads that nobody else holds: they may be large, and will hardly come again.
+    pub fn let_go(&mut self) {
+        self.recent.retain(|(payload, _)| payload.is_shared());
+    }
+
     /// Nothing is known any more: what was handed out may not have been written.
     pub fn forget(&mut self) {
         *self = Known::default();
@@ -289,6 +315,17 @@ impl crate::execution::Executions {
         let place = self.place(execution)?;
         let outlined = outline(holder, place.scope(), inline_max, &mut Known::default(), None);
         write(self.store(), &outlined.blobs).await
+    }
+
+    /// Puts the payloads of an execution's state back, or of its steps. Its input is at hand, which
+    /// they often are.
+    pub async fn inline_beside(
+        &self,
+        holder: &mut (dyn Payloads + Send),
+        first: &crate::execution::First,
+        input: &Value,
+    ) -> Result<(), StoreError> {
+        inline_beside(self.store(), holder, Some((first.stored_input(), input))).await
     }
 
     /// Puts the payloads of such a thing back.

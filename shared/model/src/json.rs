@@ -6,6 +6,7 @@
 //! each node stood for diagnostics.
 
 mod convert;
+mod decimal;
 mod number;
 mod parse;
 mod text;

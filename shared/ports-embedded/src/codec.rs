@@ -151,21 +151,6 @@ pub fn take_row(key: Key, value: &Bytes) -> Option<Row> {
     Some(Row { key, revision, summary, body: value.slice(body_at..), indexes, expires_at })
 }
 
-/// The value of an index entry.
-pub fn entry(row: &Row) -> Vec<u8> {
-    let mut value = Vec::with_capacity(row.summary.len() + 4);
-    push_number(&mut value, row.revision);
-    value.extend_from_slice(&row.summary);
-    value
-}
-
-/// Revision and summary of an index entry.
-pub fn take_entry(value: &Bytes) -> Option<(u64, Bytes)> {
-    let mut from = &value[..];
-    let revision = take_number(&mut from)?;
-    Some((revision, value.slice(value.len() - from.len()..)))
-}
-
 /// The keys of all entries of a row, its expiry included.
 pub fn entry_keys<'a>(row_key: &'a [u8], head: &'a Head) -> impl Iterator<Item = Vec<u8>> + 'a {
     let listed = head
@@ -205,9 +190,7 @@ mod tests {
                 expires_at: expires_at.map(Timestamp::from_millis),
             };
             let value = Bytes::from(row(&stored));
-            prop_assert_eq!(take_row(stored.key.clone(), &value), Some(stored.clone()));
-            let listed = Bytes::from(entry(&stored));
-            prop_assert_eq!(take_entry(&listed), Some((revision, stored.summary)));
+            prop_assert_eq!(take_row(stored.key.clone(), &value), Some(stored));
         }
 
         #[test]

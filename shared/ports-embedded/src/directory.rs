@@ -21,7 +21,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::error::OpenError;
 
 /// Format of the directory that this version reads and writes.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// First line of the file `format`.
 const TITLE: &str = "stepwright store";
@@ -246,7 +246,7 @@ mod tests {
         drop(Directory::open(folder.path()).unwrap());
         fs::write(folder.path().join("format"), format!("{TITLE}\nformat 7\n")).unwrap();
         let message = Directory::open(folder.path()).unwrap_err().to_string();
-        assert!(message.contains("format 7") && message.contains("format 1"), "{message}");
+        assert!(message.contains("format 7") && message.contains(&format!("format {FORMAT}")), "{message}");
         fs::write(folder.path().join("format"), "something else").unwrap();
         assert!(matches!(Directory::open(folder.path()), Err(OpenError::Damaged { .. })));
     }

@@ -37,10 +37,7 @@ impl ports::Table for Table {
         row.check()?;
         let key = Bytes::from(key::row(&row.key.partition, &row.key.sort));
         let value = Bytes::from(codec::row(&row));
-        let entry = match row.indexes.is_empty() {
-            true => Bytes::new(),
-            false => Bytes::from(codec::entry(&row)),
-        };
+        let entry = row.summary.clone();
         let expires_at = row.expires_at.map(|at| at.millis());
         if let Some(at) = expires_at {
             self.0.expiry_from.fetch_min(at, Ordering::SeqCst);
@@ -87,9 +84,8 @@ impl ports::Table for Table {
         self.read(Space::Entries, &bounds, query.order, |key, value| {
             let parts = key.get(partition.len()..).and_then(key::entry_parts);
             let (sort, row_partition, row_sort) = parts.ok_or_else(|| unreadable(key))?;
-            let (revision, summary) = codec::take_entry(&value).ok_or_else(|| unreadable(key))?;
             let position = IndexPosition { sort, key: Key { partition: row_partition, sort: row_sort } };
-            let row = IndexRow { position, revision, summary };
+            let row = IndexRow { position, summary: value };
             let bytes = row.bytes(query.partition.len());
             Ok(page.push(row, bytes))
         })?;

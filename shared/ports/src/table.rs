@@ -262,8 +262,6 @@ pub struct IndexPosition {
 pub struct IndexRow {
     /// Its place.
     pub position: IndexPosition,
-    /// Revision of the row.
-    pub revision: u64,
     /// Summary of the row.
     pub summary: Bytes,
 }
@@ -273,7 +271,6 @@ impl IndexRow {
     pub fn of(row: &Row, entry: &IndexKey) -> IndexRow {
         IndexRow {
             position: IndexPosition { sort: entry.sort.clone(), key: row.key.clone() },
-            revision: row.revision,
             summary: row.summary.clone(),
         }
     }

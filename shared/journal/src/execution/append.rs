@@ -35,6 +35,17 @@ pub enum AppendError {
     Store(#[from] StoreError),
 }
 
+/// What follows a record.
+#[derive(Clone, Copy, Debug)]
+pub enum Then<'a> {
+    /// Others, or [`Executions::close`].
+    GoesOn,
+    /// Nothing until then: the execution is entered among the wake-ups.
+    Wakes(Timestamp),
+    /// Nothing: the execution ends with it, and is listed as ended by it. Who it is.
+    IsOver(&'a Meta),
+}
+
 /// A record that stands.
 #[derive(Clone, Debug, Default)]
 pub struct Appended {
@@ -67,37 +78,52 @@ impl Executions {
         blobs.extend(outlined.blobs);
         let body = self.body(place, &mut record, &mut blobs, known);
         let is_all = blobs.is_empty() && known.is_empty() && self.goes_as_a_whole();
-        let due = match &meta.ending {
+        let ending = record.ending();
+        let due = match &ending {
             // One row, which goes by itself.
             Some(_) if is_all => None,
             Some(ending) => Some(self.gone_at(partition, ending)),
             None => wake_at.map(|at| key::due(config, "wake", partition, at)),
         };
         let mut row = meta::row(config, partition, &meta, &body, 0, due);
-        if let (Some(ending), true) = (&meta.ending, is_all) {
+        if let (Some(ending), true) = (&ending, is_all) {
             row.expires_at = Some(ending.at.plus_millis(config.records_retention_millis));
         }
-        let parks = wake_at.is_some() && meta.ending.is_none();
+        let parks = wake_at.is_some() && ending.is_none();
         let parked = self.put_record(row, &record, &blobs, parks).await?;
         let first = First { place: place.clone(), meta: Arc::new(meta), record: body, revision: 0 };
         Ok(Appended { parked, first: Some(first) })
     }
 
     /// Appends a record behind the newest one. Its history is stored with it; `blobs` are what
-    /// its state refers to. `wake_at` enters the execution among the wake-ups.
+    /// its state refers to.
     pub async fn append(
         &self,
         place: &Place,
         mut record: Record,
-        wake_at: Option<Timestamp>,
+        then: Then<'_>,
         mut blobs: Vec<(Text, Bytes)>,
         known: &mut Known,
     ) -> Result<Appended, AppendError> {
         let (partition, config) = (&place.partition, &self.store.config);
+        let ending = record.ending();
         let body = self.body(place, &mut record, &mut blobs, known);
         let mut row = Row::new(key::record(partition, record.seq), 0, body);
-        row.indexes = wake_at.map(|at| key::due(config, "wake", partition, at)).into_iter().collect();
-        let parked = self.put_record(row, &record, &blobs, wake_at.is_some()).await?;
+        let mut parks = false;
+        match (&ending, then) {
+            (Some(ending), Then::IsOver(meta)) => {
+                let meta = Meta { ending: Some(ending.clone()), ..meta.clone() };
+                row.summary = meta::summary(&meta);
+                row.indexes = vec![meta::listed(config, partition, &meta), self.gone_at(partition, ending)];
+            }
+            (Some(ending), _) => row.indexes = vec![self.gone_at(partition, ending)],
+            (None, Then::Wakes(at)) => {
+                row.indexes = vec![key::due(config, "wake", partition, at)];
+                parks = true;
+            }
+            (None, Then::GoesOn | Then::IsOver(_)) => {}
+        }
+        let parked = self.put_record(row, &record, &blobs, parks).await?;
         Ok(Appended { parked, first: None })
     }
 
@@ -138,11 +164,7 @@ impl Executions {
     }
 
     async fn writer_of(&self, row: &Row) -> Result<super::Writer, StoreError> {
-        let bytes = match key::seq(&row.key) {
-            Some(0) => meta::split_row(&row.body)?.1,
-            _ => row.body.clone(),
-        };
-        Ok(self.head_of(&bytes)?.writer)
+        Ok(self.head_of(&meta::record_in(row)?)?.writer)
     }
 
     /// The bytes of a record's row, large payloads outlined. A record that is large all the same
@@ -187,27 +209,9 @@ impl Executions {
         now: Timestamp,
     ) -> Result<(), AppendError> {
         let partition = self.partition(execution)?;
-        let Some(row) = self.rows(&partition, None, 1).await?.pop() else { return Ok(()) };
-        let seq = key::seq(&row.key).unwrap_or(0);
-        let mut row = row;
-        let last = loop {
-            let at = key::seq(&row.key).unwrap_or(0);
-            let body = match at {
-                0 => meta::split_row(&row.body)?.1,
-                _ => row.body,
-            };
-            match self.head_of(&body) {
-                Ok(head) => break head.last_event_id,
-                // Nothing of it can be read: what came before is known.
-                Err(error @ StoreError::Damaged(_)) => {
-                    match self.rows(&partition, Some(at), 1).await?.pop() {
-                        Some(earlier) => row = earlier,
-                        None => return Err(error.into()),
-                    }
-                }
-                Err(error) => return Err(error.into()),
-            }
-        };
+        let Some(newest) = self.rows(&partition, None, 1).await?.pop() else { return Ok(()) };
+        let seq = key::seq(&newest.key).unwrap_or(0);
+        let last = self.last_event_known(&partition, newest).await?;
         let last_event_id = last + 1;
         let event = HistoryEvent {
             id: last_event_id,
@@ -227,11 +231,26 @@ impl Executions {
             state: None,
         };
         let place = Place { partition };
-        self.append(&place, record, None, Vec::new(), &mut Known::default()).await.map(|_| ())
+        self.append(&place, record, Then::GoesOn, Vec::new(), &mut Known::default()).await.map(|_| ())
     }
 
-    /// Writes into META how the execution ended, unless it stands there already; says whether it
-    /// was written, or may have been. `first` as it was created or loaded.
+    /// Id of the newest event that is known of: that of `row`'s record, or of an earlier one where
+    /// nothing of it can be read.
+    async fn last_event_known(&self, partition: &Text, mut row: Row) -> Result<u64, StoreError> {
+        loop {
+            match meta::record_in(&row).and_then(|record| self.head_of(&record)) {
+                Ok(head) => return Ok(head.last_event_id),
+                Err(error @ StoreError::Damaged(_)) => {
+                    let seq = key::seq(&row.key);
+                    row = self.rows(partition, seq, 1).await?.pop().ok_or(error)?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Writes into META how the execution ended, unless it stands there already, and lists it with
+    /// that; says whether it was written, or may have been. `first` as it was created or loaded.
     pub async fn close(&self, first: &First, ending: &Ending) -> Result<bool, StoreError> {
         let config = &self.store.config;
         let mut first = first.clone();
@@ -245,8 +264,9 @@ impl Executions {
             // The input is as it is stored, and the output stands in the last record.
             let closed = Ending { output: None, ..ending.clone() };
             let closed = Meta { ending: Some(closed), ..(**meta).clone() };
-            let gone = self.gone_at(partition, ending);
-            let row = meta::row(config, partition, &closed, record, revision.wrapping_add(1), Some(gone));
+            // The last record brings it up when its retention is over, which may be this one.
+            let gone = self.head_of(record)?.ends.then(|| self.gone_at(partition, ending));
+            let row = meta::row(config, partition, &closed, record, revision.wrapping_add(1), gone);
             match self.store.table.put(row, Condition::Revision(*revision)).await {
                 Ok(()) => return Ok(true),
                 // Read again: either way the row says what happened.

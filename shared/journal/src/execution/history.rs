@@ -46,7 +46,7 @@ impl Executions {
         let Some(partition) = key::partition(&self.store.config.home, execution) else { return Ok(None) };
         let Some(first) = self.store.table.get(&key::record(&partition, 0)).await? else { return Ok(None) };
         let mut page = HistoryPage::default();
-        if meta::split_row(&first.body)?.1.is_empty() {
+        if meta::record_in(&first)?.is_empty() {
             self.archived(&partition, query, &mut page).await?;
         } else {
             self.recorded(&partition, query, &mut page).await?;
@@ -80,11 +80,7 @@ impl Executions {
             let Some(last) = rows.rows.last() else { return Ok(()) };
             after = Some(last.key.sort.clone());
             for row in &rows.rows {
-                let body = match key::seq(&row.key) {
-                    Some(0) => meta::split_row(&row.body)?.1,
-                    _ => row.body.clone(),
-                };
-                let record = self.record_of(&body, Events::All).await?;
+                let record = self.record_of(&meta::record_in(row)?, Events::All).await?;
                 if take(record.history, query, page) {
                     return Ok(());
                 }
@@ -137,11 +133,7 @@ impl Executions {
 
     async fn last_event_of(&self, partition: &Text, seq: u64) -> Result<Option<u64>, StoreError> {
         let Some(row) = self.store.table.get(&key::record(partition, seq)).await? else { return Ok(None) };
-        let body = match seq {
-            0 => meta::split_row(&row.body)?.1,
-            _ => row.body,
-        };
-        Ok(Some(self.head_of(&body)?.last_event_id))
+        Ok(Some(self.head_of(&meta::record_in(&row)?)?.last_event_id))
     }
 }
 

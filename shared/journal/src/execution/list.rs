@@ -8,7 +8,7 @@ use ports::{Index, IndexPosition, IndexQuery, IndexRow, Order};
 use serde::{Deserialize, Serialize};
 
 use super::meta::Meta;
-use super::{Executions, code, key};
+use super::{Executions, code, key, meta};
 use crate::registry::Qualifier;
 use crate::store::StoreError;
 
@@ -39,7 +39,8 @@ pub struct ListPosition {
 /// Some executions.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListPage {
-    /// Newest first. Of one version or alias there may be few, and more on the next page.
+    /// Newest first. Of one version or alias there may be few, and more on the next page; the same of
+    /// those that run.
     pub rows: Vec<Listing>,
     /// Where to go on, unless these were all.
     pub next: Option<ListPosition>,
@@ -78,7 +79,7 @@ impl Listing {
 /// What the entry of a list carries beside its key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Summary {
-    status: ExecutionStatus,
+    pub status: ExecutionStatus,
     stopped_at: Option<Timestamp>,
     /// What follows `…:stateMachine:<name>:` in the ARNs of version and alias.
     version: Option<Text>,
@@ -89,8 +90,7 @@ pub(super) struct Summary {
 
 impl Summary {
     pub fn of(meta: &Meta) -> Summary {
-        let qualifier =
-            |arn: &Option<Text>| arn.as_ref().and_then(|arn| arn.rsplit(':').next()).map(Text::from);
+        let qualifier = |arn: &Option<Text>| arn.as_ref().map(meta::qualifier_of);
         Summary {
             status: meta.status(),
             stopped_at: meta.ending.as_ref().map(|ending| ending.at),
@@ -103,7 +103,7 @@ impl Summary {
 }
 
 impl Summary {
-    fn is_of(&self, qualifier: &Qualifier) -> bool {
+    pub(super) fn is_of(&self, qualifier: &Qualifier) -> bool {
         match qualifier {
             Qualifier::Version(number) => {
                 self.version.as_ref().and_then(|version| version.parse().ok()) == Some(*number)
@@ -118,28 +118,47 @@ impl Summary {
 const LOOKED_AT_ONCE: usize = 200;
 const LOOKED_AT_MAX: usize = 5_000;
 
+/// What a slice of a list is cut out of.
+pub(super) struct Slice<'a> {
+    /// Name of the list.
+    pub name: &'a Text,
+    /// Those with this status, and where it is RUNNING, those that have ended in the meantime; all
+    /// when absent.
+    pub status: Option<ExecutionStatus>,
+    /// Behind this one.
+    pub after: Option<&'a ListPosition>,
+    /// None that started before.
+    pub since: Timestamp,
+    /// Most executions, from 1.
+    pub limit: usize,
+}
+
 impl Executions {
     /// Executions of a state machine, newest first; those with the same start by name, last first.
     pub async fn list(&self, query: &ListQuery) -> Result<ListPage, StoreError> {
+        let Some(name) = key::list_name(&query.state_machine) else { return Ok(ListPage::default()) };
+        if query.status == Some(ExecutionStatus::Running) {
+            return self.list_running(&name, query).await;
+        }
         let mut page = ListPage::default();
-        let Some(name) = key::list_name(&query.state_machine) else { return Ok(page) };
         let (mut after, mut looked_at) = (query.after.clone(), 0);
-        let at_once = match &query.qualifier {
+        let limit = match &query.qualifier {
             None => query.limit,
             Some(_) => query.limit.max(LOOKED_AT_ONCE),
         };
         loop {
-            let (rows, more) = self.slice(&name, query.status, after.as_ref(), at_once).await?;
+            let (status, since) = (query.status, Timestamp::EPOCH);
+            let slice = Slice { name: &name, status, after: after.as_ref(), since, limit };
+            let (rows, more) = self.slice(&slice).await?;
             looked_at += rows.len();
             let more = more && !rows.is_empty();
-            for row in rows {
-                let summary: Summary = code::unpack(&row.summary)?;
+            for (position, summary) in rows {
                 let wanted = query.qualifier.as_ref().is_none_or(|qualifier| summary.is_of(qualifier));
                 if wanted && page.rows.len() >= query.limit {
                     page.next = page.rows.last().map(Listing::position);
                     return Ok(page);
                 }
-                let listing = self.listing(&row, summary, &query.state_machine)?;
+                let listing = self.listing(&position, summary, &query.state_machine)?;
                 after = Some(listing.position());
                 if wanted {
                     page.rows.push(listing);
@@ -155,34 +174,37 @@ impl Executions {
         }
     }
 
-    /// Up to `limit` entries, of all statuses and shards, and whether there are more.
-    async fn slice(
+    /// Entries of the wanted statuses and of all shards, one for each execution, and whether there
+    /// are more.
+    pub(super) async fn slice(
         &self,
-        name: &Text,
-        status: Option<ExecutionStatus>,
-        after: Option<&ListPosition>,
-        limit: usize,
-    ) -> Result<(Vec<IndexRow>, bool), StoreError> {
-        let statuses = match &status {
+        slice: &Slice<'_>,
+    ) -> Result<(Vec<(IndexPosition, Summary)>, bool), StoreError> {
+        let statuses = match &slice.status {
+            Some(ExecutionStatus::Running) => &[ExecutionStatus::Running, ExecutionStatus::Succeeded],
             Some(status) => std::slice::from_ref(status),
             None => ExecutionStatus::ALL,
         };
-        let after = after.map(|after| IndexPosition {
+        let after = slice.after.map(|after| IndexPosition {
             sort: key::time(after.started_at),
-            key: key::record(&format!("x/{name}:{}", after.name).into(), 0),
+            key: key::record(&format!("x/{}:{}", slice.name, after.name).into(), 0),
         });
-        let mut rows: Vec<IndexRow> = Vec::new();
+        let mut rows = Vec::new();
         let mut cut = false;
         for status in statuses {
             for shard in 0..self.store.config.listing_shards.max(1) {
-                let entries = self.entries(key::list(name, *status, shard), after.clone(), limit).await?;
-                cut |= entries.1;
-                rows.extend(entries.0);
+                let partition = key::list(slice.name, *status, shard);
+                let (entries, more) =
+                    self.entries(partition, slice.since, after.clone(), slice.limit).await?;
+                cut |= more;
+                for row in entries {
+                    rows.push((row.position, code::unpack::<Summary>(&row.summary)?));
+                }
             }
         }
         let mut rows = newest_first(rows);
-        let more = cut || rows.len() > limit;
-        rows.truncate(limit);
+        let more = cut || rows.len() > slice.limit;
+        rows.truncate(slice.limit);
         Ok((rows, more))
     }
 
@@ -190,6 +212,7 @@ impl Executions {
     async fn entries(
         &self,
         partition: Text,
+        since: Timestamp,
         mut after: Option<IndexPosition>,
         limit: usize,
     ) -> Result<(Vec<IndexRow>, bool), StoreError> {
@@ -198,7 +221,7 @@ impl Executions {
             let page = IndexQuery {
                 index: Index::First,
                 partition: partition.clone(),
-                from: key::FIRST.into(),
+                from: key::time(since),
                 to: key::LAST.into(),
                 order: Order::Descending,
                 after,
@@ -213,17 +236,17 @@ impl Executions {
         }
     }
 
-    fn listing(
+    pub(super) fn listing(
         &self,
-        row: &IndexRow,
+        position: &IndexPosition,
         summary: Summary,
         state_machine: &StateMachineArn,
     ) -> Result<Listing, StoreError> {
-        let partition = &row.position.key.partition;
+        let partition = &position.key.partition;
         let damaged =
-            || StoreError::Damaged(format!("the list has an entry {} of no execution", row.position.key));
+            || StoreError::Damaged(format!("the list has an entry {} of no execution", position.key));
         let arn = key::execution(&self.store.config.home, partition).ok_or_else(damaged)?;
-        let started_at = key::time_of(&row.position.sort).ok_or_else(damaged)?;
+        let started_at = key::time_of(&position.sort).ok_or_else(damaged)?;
         let qualified = |qualifier: Option<Text>| {
             qualifier.map(|qualifier| Text::from(format!("{}:{qualifier}", state_machine.as_str())))
         };
@@ -241,12 +264,15 @@ impl Executions {
     }
 }
 
-/// The entries of all lists in the order of the page. An execution that ended while the lists were
-/// read stands in two of them: what was read last holds.
-fn newest_first(mut rows: Vec<IndexRow>) -> Vec<IndexRow> {
-    rows.reverse();
-    rows.sort_by(|a, b| b.position.cmp(&a.position));
-    rows.dedup_by(|later, first| later.position == first.position);
+/// The entries of all lists in the order of the page, one for each execution. One that has ended may
+/// have an entry as running beside that of its last record, which holds.
+fn newest_first(mut rows: Vec<(IndexPosition, Summary)>) -> Vec<(IndexPosition, Summary)> {
+    fn place((position, summary): &(IndexPosition, Summary)) -> (&Text, &Text, bool) {
+        let ended = summary.status != ExecutionStatus::Running;
+        (&position.sort, &position.key.partition, ended)
+    }
+    rows.sort_by(|a, b| place(b).cmp(&place(a)));
+    rows.dedup_by(|later, first| later.0.key.partition == first.0.key.partition);
     rows
 }
 
@@ -255,15 +281,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_read_last_holds() {
-        let row = |sort: &str, revision: u64| IndexRow {
-            position: IndexPosition { sort: sort.into(), key: key::record(&format!("x/m:{sort}").into(), 0) },
-            revision,
-            summary: bytes::Bytes::new(),
+    fn of_an_execution_the_end_holds() {
+        let row = |sort: &str, seq: u64, status| {
+            let position =
+                IndexPosition { sort: sort.into(), key: key::record(&format!("x/m:{sort}").into(), seq) };
+            let summary = Summary {
+                status,
+                stopped_at: None,
+                version: None,
+                alias: None,
+                redrive_count: 0,
+                redriven_at: None,
+            };
+            (position, summary)
         };
-        let read = vec![row("1", 1), row("2", 1), row("3", 2), row("2", 2)];
-        let seen: Vec<_> =
-            newest_first(read).into_iter().map(|row| (row.position.sort, row.revision)).collect();
-        assert_eq!(seen, [("3".into(), 2), ("2".into(), 2), ("1".into(), 1)]);
+        use ExecutionStatus::{Failed, Running, Succeeded};
+        let read = vec![
+            row("1", 0, Running),
+            row("2", 0, Running),
+            row("4", 0, Running),
+            row("3", 0, Failed),
+            row("2", 6, Succeeded),
+            row("4", 0, Failed),
+        ];
+        let seen: Vec<_> = newest_first(read)
+            .into_iter()
+            .map(|(position, summary)| (position.sort, summary.status))
+            .collect();
+        let expected = [("4", Failed), ("3", Failed), ("2", Succeeded), ("1", Running)];
+        assert_eq!(seen, expected.map(|(sort, status)| (Text::from(sort), status)));
     }
 }

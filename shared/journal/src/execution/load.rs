@@ -70,7 +70,7 @@ impl Executions {
             for row in rows {
                 let record = match key::seq(&row.key) {
                     Some(0) => {
-                        let found = first.insert(First::of(place.clone(), &row)?);
+                        let found = first.insert(First::of(&self.store.config.home, place.clone(), &row)?);
                         self.record_of(&found.record, Events::Ending).await?
                     }
                     _ => self.record_of(&row.body, Events::Ending).await?,

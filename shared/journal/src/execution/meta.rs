@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use engine::Execution;
+use model::arn::Home;
 use model::error::Failure;
 use model::json::{Text, Value};
 use model::status::ExecutionStatus;
@@ -29,7 +30,7 @@ pub struct Meta {
     pub trace_header: Option<Text>,
     /// Its input.
     pub input: Value,
-    /// How it ended, as far as this row knows: it is written after the record that says so. What it
+    /// How it ended, where this row knows it: after the record that says so, or not at all. What it
     /// gave stands in that record alone.
     pub ending: Option<Ending>,
     /// How often it was redriven.
@@ -73,8 +74,13 @@ impl First {
         &self.place
     }
 
-    pub(super) fn of(place: Place, row: &Row) -> Result<First, StoreError> {
-        let (meta, record) = split_row(&row.body)?;
+    /// The input as it is stored: itself, or a marker.
+    pub(crate) fn stored_input(&self) -> &Value {
+        &self.meta.input
+    }
+
+    pub(super) fn of(home: &Home, place: Place, row: &Row) -> Result<First, StoreError> {
+        let (meta, record) = split_row(home, row)?;
         Ok(First { place, meta: Arc::new(meta), record, revision: row.revision })
     }
 }
@@ -128,7 +134,7 @@ impl Executions {
     pub(super) async fn first(&self, place: &Place) -> Result<First, StoreError> {
         let partition = &place.partition;
         match self.store.table.get(&key::record(partition, 0)).await? {
-            Some(row) => First::of(place.clone(), &row),
+            Some(row) => First::of(&self.store.config.home, place.clone(), &row),
             None => Err(StoreError::Damaged(format!("the first record of {partition} is missing"))),
         }
     }
@@ -151,7 +157,7 @@ impl Executions {
     pub async fn describe(&self, arn: &model::arn::ExecutionArn) -> Result<Option<Description>, StoreError> {
         let Some(partition) = key::partition(&self.store.config.home, arn) else { return Ok(None) };
         let Some(row) = self.store.table.get(&key::record(&partition, 0)).await? else { return Ok(None) };
-        let (mut meta, first) = split_row(&row.body)?;
+        let (mut meta, first) = split_row(&self.store.config.home, &row)?;
         let mut last_event_id = meta.ending.as_ref().map_or(0, |ending| ending.last_event_id);
         if meta.ending.as_ref().is_none_or(Ending::lacks_output)
             && let Some(newest) = self.newest_of(&partition, &first).await?
@@ -193,19 +199,84 @@ pub(super) fn row(
         Compression { bytes_min: config.first_compress_bytes_min, thorough: config.compress_thoroughly };
     let mut body = Vec::with_capacity(512 + record.len());
     body.extend_from_slice(&[FORMAT, 0]);
-    code::segment(&mut body, |body| rmp_serde::encode::write(body, meta));
+    let stored = Meta { execution: unnamed(&meta.execution), ..meta.clone() };
+    code::segment(&mut body, |body| rmp_serde::encode::write(body, &stored));
     body.extend_from_slice(record);
-    let started_at = meta.execution.started_at;
-    let listed = key::listed(config, partition, key::list_name_of(partition), meta.status(), started_at);
     let mut row = Row::new(key::record(partition, 0), revision, code::seal(body, compression));
-    row.summary = code::pack(&Summary::of(meta)).into();
-    row.indexes = std::iter::once(listed).chain(due).collect();
+    row.summary = summary(meta);
+    row.indexes = std::iter::once(listed(config, partition, meta)).chain(due).collect();
     row
 }
 
+/// What a list says of an execution.
+pub(super) fn summary(meta: &Meta) -> Bytes {
+    code::pack(&Summary::of(meta)).into()
+}
+
+/// Where an execution is listed.
+pub(super) fn listed(config: &crate::store::Config, partition: &Text, meta: &Meta) -> IndexKey {
+    let (name, started_at) = (key::list_name_of(partition), meta.execution.started_at);
+    key::listed(config, partition, name, meta.status(), started_at)
+}
+
 /// META, and the record behind it.
-pub(super) fn split_row(body: &Bytes) -> Result<(Meta, Bytes), StoreError> {
-    let body = code::open(body, "the first record")?;
+pub(super) fn split_row(home: &Home, row: &Row) -> Result<(Meta, Bytes), StoreError> {
+    let body = code::open(&row.body, "the first record")?;
     let (packed, _) = take(&body)?;
-    Ok((code::unpack(packed)?, body.slice(4 + packed.len()..)))
+    let mut meta: Meta = code::unpack(packed)?;
+    name(home, &row.key.partition, &mut meta.execution)?;
+    Ok((meta, body.slice(4 + packed.len()..)))
+}
+
+/// The record of a row: of the first, what stands behind META.
+pub(super) fn record_in(row: &Row) -> Result<Bytes, StoreError> {
+    match key::seq(&row.key) {
+        Some(0) => {
+            let body = code::open(&row.body, "the first record")?;
+            let (packed, _) = take(&body)?;
+            Ok(body.slice(4 + packed.len()..))
+        }
+        _ => Ok(row.body.clone()),
+    }
+}
+
+/// An execution without what the key of its row says: of its version and its alias, what follows
+/// the ARN of the state machine.
+fn unnamed(execution: &Execution) -> Execution {
+    let qualifier = |arn: &Option<Text>| arn.as_ref().map(qualifier_of);
+    Execution {
+        arn: Text::default(),
+        name: Text::default(),
+        role_arn: execution.role_arn.clone(),
+        state_machine_arn: Text::default(),
+        state_machine_name: Text::default(),
+        state_machine_version_arn: qualifier(&execution.state_machine_version_arn),
+        state_machine_alias_arn: qualifier(&execution.state_machine_alias_arn),
+        region: Text::default(),
+        started_at: execution.started_at,
+        synchronous: execution.synchronous,
+    }
+}
+
+/// The opposite of [`unnamed`].
+fn name(home: &Home, partition: &str, execution: &mut Execution) -> Result<(), StoreError> {
+    let arn = key::execution(home, partition)
+        .ok_or_else(|| StoreError::Damaged(format!("{partition} is the place of no execution")))?;
+    let state_machine = arn.state_machine();
+    let qualified = |qualifier: Option<Text>| {
+        qualifier.map(|qualifier| Text::from(format!("{}:{qualifier}", state_machine.as_str())))
+    };
+    execution.state_machine_version_arn = qualified(execution.state_machine_version_arn.take());
+    execution.state_machine_alias_arn = qualified(execution.state_machine_alias_arn.take());
+    execution.state_machine_name = state_machine.arn().resource.state_machine().cloned().unwrap_or_default();
+    execution.state_machine_arn = state_machine.as_str().into();
+    execution.region = home.region.clone();
+    execution.name = arn.name();
+    execution.arn = arn.as_str().into();
+    Ok(())
+}
+
+/// What follows `…:stateMachine:<name>:` in the ARN of a version or an alias.
+pub(super) fn qualifier_of(arn: &Text) -> Text {
+    arn.rsplit(':').next().unwrap_or_default().into()
 }

@@ -4,15 +4,18 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 use model::arn::ExecutionArn;
 use model::json::Text;
 use model::timestamp::Timestamp;
-use ports::{Condition, Order, Query, TableError};
+use ports::{Condition, Key, Order, Query, Row, TableError};
 
 use super::code::{self, Compression, take};
+use super::meta::Meta;
 use super::record::{Events, Record};
 use super::{Executions, key, meta};
 use crate::store::StoreError;
 
 /// An archive is written once and seldom read.
 const ARCHIVED: Compression = Compression { bytes_min: 0, thorough: true };
+/// How long the name of an execution is taken whose removal stopped before its very last step.
+const LEFT_MILLIS: i64 = 24 * 60 * 60 * 1_000;
 /// Rows or blobs removed at once.
 const AT_ONCE: usize = 64;
 
@@ -25,43 +28,67 @@ impl Executions {
         let config = &self.store.config;
         let first = key::record(&partition, 0);
         let Some(row) = self.store.table.get(&first).await? else { return Ok(false) };
-        let (meta, record) = meta::split_row(&row.body)?;
-        let Some(ending) = &meta.ending else { return Ok(false) };
+        let (meta, record) = meta::split_row(&config.home, &row)?;
+        let last = self.rows(&partition, None, 1).await?.pop().filter(|last| last.key != first);
+        let newest = last.as_ref().map_or(&record, |last| &last.body);
+        // What it gave stands in the last record, which goes.
+        let newest = match self.record_of(newest, Events::Ending).await {
+            Ok(newest) => newest.ending(),
+            // It has gone before.
+            Err(_) if record.is_empty() && last.is_none() => None,
+            Err(StoreError::Damaged(_)) if meta.ending.is_some() => None,
+            Err(error) => return Err(error),
+        };
+        let Some(ending) = newest.or_else(|| meta.ending.clone()) else { return Ok(false) };
         if now < ending.at.plus_millis(config.records_retention_millis) {
             return Ok(false);
         }
         let name_until = ending.at.plus_millis(config.name_retention_millis);
-        if now >= name_until {
-            self.remove_rows(&partition, &first.sort).await?;
-            self.remove_blobs(&partition, None).await?;
-            self.store.table.delete(&first, Condition::Always).await?;
-            return Ok(true);
-        }
-        if config.archive && !record.is_empty() {
+        let goes = now >= name_until;
+        if config.archive && !goes && !record.is_empty() {
             let archive = self.archive_bytes(&partition).await?;
             self.store.blobs.put(&archive_key(&partition), archive).await?;
         }
-        let mut kept = meta.clone();
-        // What it gave stands in the last record, which goes.
-        if let Some(ending) = self.newest_of(&partition, &record).await?.and_then(|newest| newest.ending()) {
-            kept.ending = Some(ending);
-        }
-        self.remove_rows(&partition, &first.sort).await?;
+        let mut kept = Meta { ending: Some(ending), ..meta };
         if !config.archive {
-            self.remove_blobs(&partition, None).await?;
-        }
-        if !config.archive {
-            // Its large payloads have gone with the records.
+            // Its large payloads go with the records.
             crate::payload::drop_outlined(&mut kept);
         }
         // Still listed, its name still taken; it comes up again when that ends.
         let again = key::due(config, "gone", &partition, name_until);
         let mut bare = meta::row(config, &partition, &kept, &[], row.revision.wrapping_add(1), Some(again));
         bare.expires_at = Some(name_until.plus_millis(config.records_retention_millis));
-        match self.store.table.put(bare, Condition::Revision(row.revision)).await {
-            Ok(()) | Err(TableError::Conflict | TableError::Unknown(_)) => Ok(true),
-            Err(error) => Err(error.into()),
+        if goes {
+            bare.indexes.clear();
+            bare.expires_at = Some(now.plus_millis(LEFT_MILLIS));
         }
+        // Before the records go, the last of which says that it has ended: whatever is left of it if
+        // this stops half-way does not look as if it ran.
+        if goes || !record.is_empty() {
+            match self.store.table.put(bare, Condition::Revision(row.revision)).await {
+                Ok(()) => {}
+                // Whoever comes next goes on.
+                Err(TableError::Conflict | TableError::Unknown(_)) => return Ok(true),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let last = last.map(|last| last.key);
+        // Whoever stopped half-way may have removed the rows that tell.
+        let mut had_blobs = refers_to_blobs(&row) || (record.is_empty() && last.is_some());
+        had_blobs |= self.remove_rows(&partition, &first, last.as_ref()).await?;
+        // The archive is one itself, and stays as long as the name.
+        let goes_with_blobs = if config.archive { goes } else { had_blobs };
+        if goes_with_blobs {
+            self.remove_blobs(&partition, None).await?;
+        }
+        // The last record brings this back until nothing else is left.
+        if let Some(last) = &last {
+            self.store.table.delete(last, Condition::Always).await?;
+        }
+        if goes {
+            self.store.table.delete(&first, Condition::Always).await?;
+        }
+        Ok(true)
     }
 
     /// The records of an archived history; none when there is no archive.
@@ -86,11 +113,7 @@ impl Executions {
         loop {
             let page = self.ascending(partition, after).await?;
             for row in &page.rows {
-                let body = match key::seq(&row.key) {
-                    Some(0) => meta::split_row(&row.body)?.1,
-                    _ => row.body.clone(),
-                };
-                let record = self.record_of(&body, Events::All).await?;
+                let record = self.record_of(&meta::record_in(row)?, Events::All).await?;
                 let head = super::record::Head { has_state: false, ..record.head() };
                 let bytes = code::encode(&head, &[], &record.history, &[], &[], ARCHIVED);
                 out.put_u32_le(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
@@ -115,9 +138,16 @@ impl Executions {
         Ok(self.store.table.query(&query).await?)
     }
 
-    /// Removes every row of an execution but one.
-    async fn remove_rows(&self, partition: &Text, but: &str) -> Result<(), StoreError> {
+    /// Removes every row of an execution but the first and the last record; says whether one of all
+    /// but the first refers to blobs.
+    async fn remove_rows(
+        &self,
+        partition: &Text,
+        first: &Key,
+        last: Option<&Key>,
+    ) -> Result<bool, StoreError> {
         let mut after = None;
+        let mut had_blobs = false;
         loop {
             let query = Query {
                 partition: partition.clone(),
@@ -128,11 +158,14 @@ impl Executions {
                 limit: AT_ONCE,
             };
             let page = self.store.table.query(&query).await?;
-            for row in page.rows.iter().filter(|row| row.key.sort != but) {
-                self.store.table.delete(&row.key, Condition::Always).await?;
+            for row in page.rows.iter().filter(|row| row.key != *first) {
+                had_blobs |= refers_to_blobs(row);
+                if Some(&row.key) != last {
+                    self.store.table.delete(&row.key, Condition::Always).await?;
+                }
             }
             if !page.more {
-                return Ok(());
+                return Ok(had_blobs);
             }
             after = page.rows.last().map(|row| row.key.sort.clone());
         }
@@ -150,6 +183,16 @@ impl Executions {
                 _ => return Ok(()),
             }
         }
+    }
+}
+
+/// Whether a row refers to a blob of its execution, or may: keys of blobs begin with its place.
+fn refers_to_blobs(row: &Row) -> bool {
+    let scope = key::blob_scope(&row.key.partition);
+    let refers = |body: &[u8]| body.windows(scope.len()).any(|part| part == scope.as_bytes());
+    match code::referred(&row.body) {
+        Ok(None) => code::open(&row.body, "a row").map_or(true, |body| refers(&body)),
+        _ => true,
     }
 }
 

@@ -1,3 +1,6 @@
+mod listing;
+mod retention;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -15,7 +18,6 @@ use super::code::Compression;
 use super::record::{Events, HistoryPayloads};
 use super::*;
 use crate::payload::{self, Known, Pool};
-use crate::registry::Qualifier;
 use crate::store::{Config, OpenError, Store, StoreError};
 
 const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
@@ -76,7 +78,8 @@ impl Fixture {
     }
 
     async fn append(&self, name: &str, record: Record) -> Result<Appended, AppendError> {
-        self.executions.append(&self.place(name), record, None, Vec::new(), &mut Known::default()).await
+        let known = &mut Known::default();
+        self.executions.append(&self.place(name), record, Then::GoesOn, Vec::new(), known).await
     }
 
     async fn history(&self, name: &str, query: &HistoryQuery) -> HistoryPage {
@@ -313,110 +316,6 @@ async fn meta_learns_of_the_end_once_and_is_right_before() {
 }
 
 #[tokio::test]
-async fn lists_are_newest_first_over_all_shards_and_statuses() {
-    for shards in [1, 4] {
-        let fixture = fixture(|config| config.listing_shards = shards).await;
-        for number in 0..30 {
-            let name = format!("e{number:02}");
-            // Three start in the same millisecond.
-            fixture.create(&name, START.plus_millis(number / 3)).await;
-            if number % 2 == 0 {
-                fixture.append(&name, ended(1, 2, Value::Null)).await.unwrap();
-                let loaded = fixture.executions.load(&fixture.arn(&name)).await.unwrap().unwrap();
-                fixture.executions.close(&loaded.first, &loaded.ending.unwrap()).await.unwrap();
-            }
-        }
-        for (status, step) in
-            [(None, 1), (Some(ExecutionStatus::Running), 2), (Some(ExecutionStatus::Succeeded), 2)]
-        {
-            for limit in [1, 4, 100] {
-                let mut names = Vec::new();
-                let mut after = None;
-                loop {
-                    let state_machine = fixture.machine.clone();
-                    let query = ListQuery { state_machine, qualifier: None, status, after, limit };
-                    let page = fixture.executions.list(&query).await.unwrap();
-                    assert!(page.rows.len() <= limit);
-                    names.extend(page.rows.iter().map(|row| row.name.to_string()));
-                    after = page.next;
-                    if after.is_none() {
-                        break;
-                    }
-                }
-                let first = usize::from(status == Some(ExecutionStatus::Running));
-                let mut expected: Vec<String> =
-                    (first..30).step_by(step).map(|n| format!("e{n:02}")).collect();
-                expected.reverse();
-                assert_eq!(names, expected, "{status:?} by {limit} over {shards}");
-            }
-        }
-        let state_machine = fixture.machine.clone();
-        let query = ListQuery { state_machine, qualifier: None, status: None, after: None, limit: 1 };
-        let listing = fixture.executions.list(&query).await.unwrap().rows.remove(0);
-        assert_eq!(
-            listing.version_arn.as_deref(),
-            Some("arn:aws:states:us-east-1:123456789012:stateMachine:m:3")
-        );
-    }
-}
-
-#[tokio::test]
-async fn the_executions_of_a_version_or_an_alias_are_found_among_all_others() {
-    for shards in [1, 4] {
-        let fixture = fixture(|config| config.listing_shards = shards).await;
-        let mut expected: [Vec<String>; 3] = Default::default();
-        for number in 0..450_usize {
-            let name = format!("e{number:03}");
-            let mut meta = fixture.meta(&name, START.plus_millis(number as i64), Value::object());
-            // One in nine runs version 1, every other one of these by way of an alias.
-            let (version, alias) = (number.is_multiple_of(9), number.is_multiple_of(18));
-            let qualified =
-                |there: bool, qualifier| there.then(|| format!("{}:{qualifier}", fixture.machine).into());
-            meta.execution.state_machine_version_arn =
-                qualified(version, "1").or(Some(format!("{}:10", fixture.machine).into()));
-            meta.execution.state_machine_alias_arn = qualified(alias, "a");
-            let record = record(0, 0, 2, Value::object());
-            let place = fixture.place(&name);
-            let known = &mut Known::default();
-            fixture.executions.create(&place, &meta, record, None, Vec::new(), known).await.unwrap();
-            for (there, names) in [version, alias, !version].into_iter().zip(&mut expected) {
-                if there {
-                    names.insert(0, name.clone());
-                }
-            }
-        }
-        let qualifiers = [
-            Qualifier::Version(1),
-            Qualifier::Alias("a".into()),
-            Qualifier::Version(10),
-            Qualifier::Version(2),
-        ];
-        for (qualifier, expected) in qualifiers.iter().zip(expected.into_iter().chain([Vec::new()])) {
-            for limit in [1, 7, 1_000] {
-                let (mut names, mut after) = (Vec::new(), None);
-                loop {
-                    let query = ListQuery {
-                        state_machine: fixture.machine.clone(),
-                        qualifier: Some(qualifier.clone()),
-                        status: None,
-                        after,
-                        limit,
-                    };
-                    let page = fixture.executions.list(&query).await.unwrap();
-                    assert!(page.rows.len() <= limit);
-                    names.extend(page.rows.iter().map(|row| row.name.to_string()));
-                    after = page.next;
-                    if after.is_none() {
-                        break;
-                    }
-                }
-                assert_eq!(names, expected, "{qualifier:?} by {limit} over {shards}");
-            }
-        }
-    }
-}
-
-#[tokio::test]
 async fn a_wake_up_is_found_when_it_is_due_and_goes_when_it_is_superseded() {
     let fixture = fixture(|config| config.wake_shards = 1).await;
     fixture.create("x", START).await;
@@ -425,7 +324,7 @@ async fn a_wake_up_is_found_when_it_is_due_and_goes_when_it_is_superseded() {
     let arn = fixture.arn("x");
     let parked = fixture
         .executions
-        .append(&fixture.place("x"), record(1, 2, 0, Value::Null), Some(at), Vec::new(), known)
+        .append(&fixture.place("x"), record(1, 2, 0, Value::Null), Then::Wakes(at), Vec::new(), known)
         .await
         .unwrap();
     let due = |until: Timestamp| {
@@ -442,71 +341,6 @@ async fn a_wake_up_is_found_when_it_is_due_and_goes_when_it_is_superseded() {
     assert!(fixture.executions.remove_stale(&found[0]).await.unwrap());
     assert_eq!(due(at).await, []);
     fixture.executions.unpark(parked.parked.unwrap()).await.unwrap();
-}
-
-#[tokio::test]
-async fn records_go_after_their_retention_and_names_after_theirs() {
-    for archive in [false, true] {
-        let fixture = fixture(|config| {
-            config.records_retention_millis = 1_000;
-            config.name_retention_millis = 5_000;
-            config.archive = archive;
-        })
-        .await;
-        fixture.create("x", START).await;
-        fixture.append("x", record(1, 2, 3, large())).await.unwrap();
-        let arn = fixture.arn("x");
-        assert!(!fixture.executions.give_up(&arn, Timestamp::MAX).await.unwrap(), "it runs");
-        fixture.append("x", ended(2, 5, Value::Null)).await.unwrap();
-        let loaded = fixture.executions.load(&arn).await.unwrap().unwrap();
-        let ending = loaded.ending.unwrap();
-        fixture.executions.close(&loaded.first, &ending).await.unwrap();
-        assert!(!fixture.executions.give_up(&arn, ending.at).await.unwrap(), "too early");
-        let due =
-            fixture.executions.due(DueKind::Gone, 0, ending.at.plus_millis(1_000), None, 9).await.unwrap();
-        assert_eq!(due.entries.len(), 1);
-        assert!(fixture.executions.give_up(&arn, ending.at.plus_millis(1_000)).await.unwrap());
-        assert_eq!(
-            fixture.executions.describe(&arn).await.unwrap().unwrap().status,
-            ExecutionStatus::Succeeded
-        );
-        let events = fixture.history("x", &all()).await.events;
-        assert_eq!(events.len(), if archive { 6 } else { 0 });
-        assert!(fixture.executions.give_up(&arn, ending.at.plus_millis(5_000)).await.unwrap());
-        assert!(fixture.executions.describe(&arn).await.unwrap().is_none());
-        assert_eq!(fixture.blobs.list("", None, 10).await.unwrap(), Vec::<model::json::Text>::new());
-        // The format of the store is all that is left.
-        assert_eq!(fixture.table.rows().len(), 1);
-    }
-}
-
-#[tokio::test]
-async fn an_execution_of_one_row_goes_by_itself() {
-    const DAY_MILLIS: i64 = 24 * 60 * 60 * 1_000;
-    let check = async |payload: Value, archive: bool, records_days: i64, by_itself: bool| {
-        let fixture = fixture(|config| {
-            config.archive = archive;
-            config.records_retention_millis = records_days * DAY_MILLIS;
-        })
-        .await;
-        let ended = ended(0, 2, payload.clone());
-        let ending = ended.ending().unwrap();
-        let meta = Meta { ending: Some(ending.clone()), ..fixture.meta("x", START, payload) };
-        let place = fixture.place("x");
-        let known = &mut Known::default();
-        fixture.executions.create(&place, &meta, ended, None, Vec::new(), known).await.unwrap();
-        let rows = fixture.table.rows();
-        let row = rows.iter().find(|row| row.key.sort == "r/0000000000").unwrap();
-        let at = ending.at.plus_millis(records_days * DAY_MILLIS);
-        assert_eq!(row.expires_at, by_itself.then_some(at), "{archive} {records_days}");
-        let due = fixture.executions.due(DueKind::Gone, 0, at, None, 9).await.unwrap();
-        assert_eq!(due.entries.len(), usize::from(!by_itself), "{archive} {records_days}");
-    };
-    check(Value::Null, false, 90, true).await;
-    check(Value::Null, false, 400, true).await;
-    check(large(), false, 90, false).await;
-    check(Value::Null, true, 90, false).await;
-    check(Value::Null, false, 7, false).await;
 }
 
 #[tokio::test]
@@ -531,6 +365,27 @@ async fn what_cannot_be_read_is_failed_by_its_head_alone() {
     let found = fixture.executions.describe(&arn).await.unwrap().unwrap();
     assert_eq!((found.status, found.failure, found.last_event_id), (ExecutionStatus::Failed, failure, 3));
     assert!(fixture.executions.load(&arn).await.unwrap().unwrap().ending.is_some());
+}
+
+#[tokio::test]
+async fn where_no_head_can_be_read_an_earlier_one_tells_the_last_event() {
+    let fixture = fixture(|config| config.compress_bytes_min = 1).await;
+    fixture.create("x", START).await;
+    fixture.append("x", record(1, 2, 3, Value::from("payload"))).await.unwrap();
+    fixture.append("x", record(2, 5, 3, Value::from("payload"))).await.unwrap();
+    let arn = fixture.arn("x");
+    let rows = fixture.table.rows();
+    let mut newest = rows.into_iter().find(|row| row.key.sort == "r/0000000002").unwrap();
+    newest.body.truncate(newest.body.len() - 10);
+    fixture.table.put(newest, ports::Condition::Always).await.unwrap();
+    assert!(matches!(fixture.executions.load(&arn).await, Err(StoreError::Damaged(_))));
+    let failure = model::error::Failure::new("States.Runtime", "damaged");
+    fixture.executions.fail_unread(&arn, &failure, Writer(5), START).await.unwrap();
+    let found = fixture.executions.describe(&arn).await.unwrap().unwrap();
+    // Events 6 to 8 are lost with the record.
+    assert_eq!((found.status, found.failure, found.last_event_id), (ExecutionStatus::Failed, failure, 6));
+    let loaded = fixture.executions.load(&arn).await.unwrap().unwrap();
+    assert!(fixture.executions.close(&loaded.first, &loaded.ending.unwrap()).await.unwrap());
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
+use super::decimal::Decimal;
 use super::{Map, Number, Text, Value};
 
 impl From<&serde_json::Value> for Value {
@@ -55,7 +56,11 @@ impl Serialize for Value {
             Value::Null => serializer.serialize_unit(),
             Value::Bool(b) => serializer.serialize_bool(*b),
             Value::Number(Number::Int(n)) => serializer.serialize_i64(*n),
-            Value::Number(Number::Float(n)) => serializer.serialize_f64(*n),
+            Value::Number(Number::Float(n)) if serializer.is_human_readable() => serializer.serialize_f64(*n),
+            Value::Number(Number::Float(n)) => match Decimal::of(*n) {
+                Some(decimal) => serializer.serialize_bytes(decimal.bytes()),
+                None => serializer.serialize_f64(*n),
+            },
             // Text formats have no integers beyond 128 bits; binary ones keep the digits.
             Value::Number(Number::Big(digits)) if !serializer.is_human_readable() => {
                 serializer.serialize_bytes(digits.as_bytes())
@@ -122,14 +127,17 @@ impl<'de> Visitor<'de> for ValueVisitor {
         })
     }
 
-    /// The digits of an integer beyond 64 bits, in a binary format.
+    /// In a binary format, a double with few decimal places or the digits of an integer beyond 64 bits.
     fn visit_bytes<E: serde::de::Error>(self, digits: &[u8]) -> Result<Value, E> {
+        if let Some(number) = Decimal::number(digits) {
+            return Ok(Value::Number(Number::Float(number)));
+        }
         let significant = digits.strip_prefix(b"-").unwrap_or(digits);
         match std::str::from_utf8(digits) {
             Ok(text) if !significant.is_empty() && significant.iter().all(u8::is_ascii_digit) => {
                 Ok(Value::Number(Number::Big(text.into())))
             }
-            _ => Err(E::custom("bytes are not the digits of an integer")),
+            _ => Err(E::custom("bytes are neither a decimal number nor the digits of an integer")),
         }
     }
 

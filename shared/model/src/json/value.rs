@@ -207,6 +207,17 @@ impl fmt::Display for Value {
     }
 }
 
+impl Value {
+    /// Whether others hold the same array or object in memory. A scalar has no others.
+    pub fn is_shared(&self) -> bool {
+        match self {
+            Value::Array(items) => Arc::strong_count(&items.0) > 1,
+            Value::Object(members) => Arc::strong_count(&members.0) > 1,
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+        }
+    }
+}
+
 impl Array {
     fn measure(&self) -> Measure {
         self.0.measure(|items| {

@@ -113,12 +113,9 @@ pub(super) fn decode(mut item: Item) -> Result<Row, TableError> {
 /// The entry of an index, of what the index projects.
 pub(super) fn decode_entry(mut item: Item, names: IndexNames) -> Result<IndexRow, TableError> {
     let key = take_key(&mut item)?;
-    let revision = take_number(&mut item, REVISION)?;
-    let revision = revision.and_then(|digits| digits.parse().ok());
-    let revision = revision.ok_or_else(|| damaged(&key, "has no revision in an index"))?;
     let summary = take_bytes(&mut item, SUMMARY)?;
     let sort = take_sort(&mut item, names, &key)?;
-    Ok(IndexRow { position: IndexPosition { sort, key }, revision, summary })
+    Ok(IndexRow { position: IndexPosition { sort, key }, summary })
 }
 
 fn take_sort(item: &mut Item, names: IndexNames, key: &Key) -> Result<Text, TableError> {
@@ -211,7 +208,7 @@ mod tests {
             for entry in &row.indexes {
                 let names = schema::names(entry.index);
                 let projected =
-                    [PARTITION, SORT, REVISION, SUMMARY, names.partition, names.place, names.overflow];
+                    [PARTITION, SORT, SUMMARY, names.partition, names.place, names.overflow];
                 let mut item = encode(&row).unwrap();
                 item.retain(|name, _| projected.contains(&name.as_str()));
                 prop_assert_eq!(decode_entry(item, names), Ok(IndexRow::of(&row, entry)));

@@ -11,7 +11,7 @@
 //! | `o1`, `o2` | S | sort key of an entry whose place is too long to hold it |
 //!
 //! Names are short because they are stored, and paid for, with every row. Both indexes are global
-//! and project `r`, `m` and their `o` attribute beside the keys. The table is paid for by request,
+//! and project `m` and their `o` attribute beside the keys. The table is paid for by request,
 //! and the time to live is enabled on `t`.
 
 use std::time::Duration;
@@ -103,7 +103,6 @@ pub async fn create(
     for index in [FIRST, SECOND] {
         let projection = Projection::builder()
             .projection_type(ProjectionType::Include)
-            .non_key_attributes(REVISION)
             .non_key_attributes(SUMMARY)
             .non_key_attributes(index.overflow)
             .build();

@@ -140,5 +140,5 @@ async fn a_lagging_index_passes_with_patience_only() {
     local.await;
     let panic = suite.await.unwrap_err().into_panic();
     let message = panic.downcast_ref::<String>().unwrap();
-    assert!(message.contains("an entry carries revision and summary of its row"), "{message}");
+    assert!(message.contains("an entry carries the summary of its row"), "{message}");
 }

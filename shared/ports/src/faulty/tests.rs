@@ -255,7 +255,7 @@ async fn indexes_lag() {
     let other_process = Table::new(world.stored.clone(), world.faults.process());
     let shown = async |table: &Table| -> Vec<u64> {
         let page = table.query_index(&index_query(9, Order::Ascending)).await.unwrap();
-        page.rows.iter().map(|row| row.revision).collect()
+        page.rows.iter().map(|row| row.position.sort.parse().unwrap()).collect()
     };
     let caught_up = async || world.sleep(Duration::from_secs(6)).await;
     world.table.put(row("a", 1), Condition::Absent).await.unwrap();

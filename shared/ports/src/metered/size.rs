@@ -38,7 +38,7 @@ pub(super) fn index_row_bytes(row: &IndexRow, partition_bytes: usize) -> usize {
     let (partition, sort) = (position.key.partition.len(), position.key.sort.len());
     let place = position.sort.len() + END + partition + END + sort;
     let of_index = INDEX_NAME + partition_bytes + INDEX_NAME + place;
-    key(partition, sort) + of_index + NAME + number(row.revision) + bytes(row.summary.len())
+    key(partition, sort) + of_index + bytes(row.summary.len())
 }
 
 fn key(partition: usize, sort: usize) -> usize {

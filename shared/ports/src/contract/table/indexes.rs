@@ -83,7 +83,7 @@ pub(in crate::contract) async fn check(table: &dyn Table, lag: IndexLag<'_>) {
 
     let one = row(1, "one", vec![entry(Index::First, "entries", "b")]);
     put(table, &one, Condition::Absent, "a row with an index entry can be written").await;
-    shows(&first, &[entry_of(&one, Index::First)], "an entry carries revision and summary of its row").await;
+    shows(&first, &[entry_of(&one, Index::First)], "an entry carries the summary of its row").await;
     shows(&second, &[], "a row is in no index that it does not name").await;
 
     let both = vec![entry(Index::First, "entries", "c"), entry(Index::Second, "entries", "x")];
@@ -102,7 +102,7 @@ pub(in crate::contract) async fn check(table: &dyn Table, lag: IndexLag<'_>) {
     put(table, &three, Condition::Revision(2), "a row can be replaced").await;
     shows(&first, &[], "a new partition takes the entry out of the old one").await;
     shows(&moved, &[entry_of(&three, Index::First)], "a new partition moves the entry").await;
-    shows(&second, &[entry_of(&three, Index::Second)], "an entry that stays shows the new revision").await;
+    shows(&second, &[entry_of(&three, Index::Second)], "an entry that stays shows the new summary").await;
 
     let four = row(4, "", vec![entry(Index::Second, "entries", "x")]);
     put(table, &four, Condition::Always, "a row can be replaced").await;
