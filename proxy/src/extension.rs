@@ -5,12 +5,11 @@
 
 use std::time::Duration;
 
+use aws_client::Connections;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{Method, Request, Response, StatusCode};
 use model::json::{Text, Value};
-
-use crate::client::Client;
 
 /// The variable that says where the Extensions API is; Lambda sets it.
 pub const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
@@ -27,7 +26,7 @@ const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 
 /// The Extensions API of the function that this process belongs to.
 pub struct Extensions {
-    client: Client,
+    client: Connections,
     base: String,
 }
 
@@ -40,7 +39,7 @@ pub struct Registered<'e> {
 impl Extensions {
     /// `api` is what [`RUNTIME_API`] says.
     pub fn new(api: &str) -> Result<Extensions, String> {
-        Ok(Extensions { client: Client::new()?, base: format!("http://{api}/2020-01-01/extension") })
+        Ok(Extensions { client: Connections::new()?, base: format!("http://{api}/2020-01-01/extension") })
     }
 
     /// Registers under the name of the process's file, for the end alone: calls of the function are not

@@ -7,15 +7,13 @@
 //! and not handed on.
 //!
 //! Reading order: [`target`] (where the API is, what it verifies), [`Proxy`] (what serves), `relay`
-//! (one request), `outcome` (what the front's refusals mean), `identity` (whose credentials),
-//! [`client`] (connections to the API), [`extension`] (the proxy as a Lambda layer).
+//! (one request), `outcome` (what the front's refusals mean), [`extension`] (the proxy as a
+//! Lambda layer). Connections and credentials are `aws_client`'s.
 //!
 //! The crate knows nothing of the operations. Its tests stand in `tests/`: the binary in front of an
 //! API that computes every signature again.
 
-pub mod client;
 pub mod extension;
-mod identity;
 mod outcome;
 mod relay;
 pub mod sdk;

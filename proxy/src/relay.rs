@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use aws_client::{Connections, Identity, NoCredentials, SendError};
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4::SigningParams;
@@ -25,8 +26,6 @@ use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method};
 use tokio::sync::{Semaphore, watch};
 
-use crate::client::{Client, SendError};
-use crate::identity::{Identity, NoCredentials};
 use crate::outcome::{self, Refusal};
 use crate::target::Target;
 
@@ -78,7 +77,7 @@ pub struct Relay {
     /// Whose credentials sign.
     pub identity: Identity,
     /// Connections to it.
-    pub client: Client,
+    pub client: Connections,
     /// Who is answered.
     pub guard: Guard,
     /// Who may call, when a credential is demanded.
@@ -94,7 +93,7 @@ impl Relay {
     pub fn new(
         target: Target,
         identity: Identity,
-        client: Client,
+        client: Connections,
         guard: Guard,
         verifier: Option<Verifier>,
         stopping: watch::Receiver<bool>,

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_client::{Connections, Identity};
 use aws_config::SdkConfig;
 use front::Credential;
 use front::guard::Guard;
@@ -12,8 +13,6 @@ use front::signature::Verifier;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::client::Client;
-use crate::identity::Identity;
 use crate::relay::{Relay, router};
 use crate::target::Target;
 
@@ -60,7 +59,7 @@ impl Proxy {
             region: target.region.clone(),
             service: "states",
         });
-        let client = Client::new()?;
+        let client = Connections::new()?;
         let relay = Relay::new(target, Identity::new(provider), client, guard, verifier, stopping.clone());
         let limits = Limits { drain_timeout, ..Limits::default() };
         Ok(Proxy { address, listener, relay: Arc::new(relay), limits, stopping })

@@ -9,13 +9,14 @@ use std::process::Command;
 use model::json::Value;
 
 /// Bottom to top: a crate may use those before it, never those after it.
-const ARROWS: [&str; 17] = [
+const ARROWS: [&str; 18] = [
     "model",
     "aws-wire",
     "query",
     "asl",
     "engine",
     "front",
+    "aws-client",
     "ports",
     "ports-aws",
     "ports-embedded",
@@ -44,18 +45,19 @@ const INNER: [(&str, &[&str]); 5] = [
 
 /// Who may name a crate of the outer world; everyone else gets what it needs through a trait.
 const OUTER: [(&str, &[&str]); 10] = [
-    ("aws-sigv4", &["front", "proxy"]),
-    ("aws-", &["cli", "functions", "integrations-lambda", "ports-aws", "proxy"]),
+    ("aws-sigv4", &["aws-client", "front", "proxy"]),
+    ("aws-", &["aws-client", "cli", "functions", "integrations-lambda", "ports-aws", "proxy"]),
     ("axum", &["cli", "front", "proxy"]),
     ("clap", &["cli"]),
     ("getrandom", &["driver"]),
-    ("hyper", &["cli", "front", "functions", "proxy"]),
+    ("hyper", &["aws-client", "cli", "front", "functions", "proxy"]),
     ("indicatif", &["cli"]),
     ("lambda_runtime", &["functions"]),
     ("notify", &["cli"]),
     (
         "tokio",
         &[
+            "aws-client",
             "cli",
             "driver",
             "front",

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
+use aws_client::Connections;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -15,7 +16,6 @@ use front::signature::{Claim, Verifier};
 use front::{Credential, Secret, body};
 use http_body_util::{BodyExt, Full};
 use hyper::HeaderMap;
-use proxy::client::Client;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -109,7 +109,7 @@ pub async fn send(address: SocketAddr, path: &str, headers: &[(&str, &str)], bod
         request = request.header(*name, *value);
     }
     let request = request.body(Full::new(body)).unwrap();
-    let answer = Client::new().unwrap().send(request, Some(Duration::from_secs(30))).await.unwrap();
+    let answer = Connections::new().unwrap().send(request, Some(Duration::from_secs(30))).await.unwrap();
     let status = answer.status().as_u16();
     let body = answer.into_body().collect().await.unwrap().to_bytes();
     (status, String::from_utf8(body.to_vec()).unwrap())

@@ -191,7 +191,7 @@ async fn health_is_the_proxys_own() {
     let running = proxy("http://127.0.0.1:1/prod", SignAs::Lambda, SECRET, None).await;
     let request = hyper::Request::get(format!("http://{}/health", running.address));
     let request = request.body(http_body_util::Full::default()).unwrap();
-    let answer = ::proxy::client::Client::new().unwrap().send(request, None).await.unwrap();
+    let answer = aws_client::Connections::new().unwrap().send(request, None).await.unwrap();
     let body = http_body_util::BodyExt::collect(answer.into_body()).await.unwrap().to_bytes();
     let body = String::from_utf8_lossy(&body);
     assert!(body.contains(r#""url":"http://127.0.0.1:1/prod/","signedFor":"lambda""#), "{body}");

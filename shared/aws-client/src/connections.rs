@@ -1,4 +1,4 @@
-//! Connections to the API: TLS by rustls, HTTP/1.1 and 2, kept while they are used.
+//! Connections to services: TLS by rustls, HTTP/1.1 and 2, kept while they are used.
 
 use std::future::Future;
 use std::io;
@@ -35,7 +35,7 @@ const KEEP_ALIVE: (Duration, Duration) = (Duration::from_secs(15), Duration::fro
 const IDLE_CONNECTIONS_MAX: usize = 32;
 
 /// Sends requests. Connections are opened with the first one.
-pub struct Client(Pool<Timed<HttpsConnector<HttpConnector<Resolver>>>, Full<Bytes>>);
+pub struct Connections(Pool<Timed<HttpsConnector<HttpConnector<Resolver>>>, Full<Bytes>>);
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -55,9 +55,9 @@ impl std::fmt::Display for SendError {
     }
 }
 
-impl Client {
+impl Connections {
     /// Reads the certificates that the system trusts; without any, only `http://` can be reached.
-    pub fn new() -> Result<Client, String> {
+    pub fn new() -> Result<Connections, String> {
         let mut tcp = HttpConnector::new_with_resolver(Resolver(GaiResolver::new()));
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
@@ -78,7 +78,7 @@ impl Client {
             .http2_keep_alive_interval(KEEP_ALIVE.0)
             .http2_keep_alive_timeout(KEEP_ALIVE.1)
             .build(Timed(tls));
-        Ok(Client(pool))
+        Ok(Connections(pool))
     }
 
     /// Sends a request; the answer's body is still to come. Without a `timeout` it waits for as long

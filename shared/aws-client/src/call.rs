@@ -1,0 +1,219 @@
+//! A call: made into a request, sent until there is an answer that counts, and read.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use aws_wire::catalog::Operation;
+use aws_wire::node::Node;
+use aws_wire::protocol::{Refusal, Request, Response, refusal, request, result};
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full, Limited};
+
+use crate::address::{Address, Endpoints, address};
+use crate::connections::{Connections, SendError};
+use crate::identity::{Identity, NoCredentials};
+use crate::{s3, sign};
+
+/// Calls services. Connections are shared by all calls.
+pub struct Client {
+    connections: Connections,
+    endpoints: Endpoints,
+    user_agent: String,
+    /// For the pauses between attempts.
+    spread: fn() -> f64,
+}
+
+/// Who calls, and where.
+#[derive(Clone)]
+pub struct Caller {
+    /// Whose rights the call has.
+    pub identity: Arc<Identity>,
+    /// The Region.
+    pub region: String,
+}
+
+/// What a call gave.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The output.
+    pub output: Node,
+    /// As it came.
+    pub response: Response,
+}
+
+/// Why a call gave nothing.
+#[derive(Clone, Debug)]
+pub enum Failed {
+    /// The service said no.
+    Refused {
+        /// What it said.
+        refusal: Refusal,
+        /// How often it was asked.
+        attempts: u32,
+    },
+    /// There is no answer, or none that can be read; what happened, in a sentence.
+    NoAnswer(String),
+}
+
+/// How often a call is attempted.
+const ATTEMPTS_MAX: u32 = 3;
+/// The longest pause before the second attempt; twice that before the third.
+const PAUSE: Duration = Duration::from_millis(300);
+/// How long an answer may take.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(65);
+/// Operations whose answers take longer, and how long.
+const SLOW: [(&str, &str, Duration); 3] = [
+    ("lambda", "Invoke", Duration::from_secs(15 * 60 + 30)),
+    ("sfn", "GetActivityTask", Duration::from_secs(90)),
+    ("sfn", "StartSyncExecution", Duration::from_secs(5 * 60 + 30)),
+];
+/// Bytes of an answer that are read. No payload may be as large.
+const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// Codes of services that have too much to do. Source: AWS SDKs and Tools Reference Guide, "Retry behavior".
+const THROTTLING: [&str; 14] = [
+    "BandwidthLimitExceeded",
+    "EC2ThrottledException",
+    "PriorRequestNotComplete",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "SlowDown",
+    "ThrottledException",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    "TransactionInProgressException",
+    "RequestTimeout",
+];
+
+impl Client {
+    /// `spread` gives numbers from 0 to 1 that differ, for the pauses between attempts.
+    pub fn new(
+        connections: Connections,
+        endpoints: Endpoints,
+        user_agent: String,
+        spread: fn() -> f64,
+    ) -> Client {
+        Client { connections, endpoints, user_agent, spread }
+    }
+
+    /// Calls an operation.
+    pub async fn call(&self, operation: &Operation, input: &Node, caller: &Caller) -> Result<Answer, Failed> {
+        let wrong = |why: String| Failed::NoAnswer(why);
+        let missing =
+            |name: String| Failed::NoAnswer(format!("{name} has to be given, and to be valid there"));
+        let mut request = request(operation, input).map_err(missing)?;
+        s3::add_checksum(operation, input, &mut request).map_err(wrong)?;
+        let mut region = caller.region.clone();
+        let mut attempts = 0;
+        loop {
+            let address = address(&self.endpoints, operation, input, &request, &region).map_err(wrong)?;
+            let mut addressed = request.clone();
+            s3::without_bucket(operation, &mut addressed);
+            attempts += 1;
+            let sent = self.attempt(operation, &address, &addressed, caller).await;
+            let last = attempts >= ATTEMPTS_MAX;
+            match sent {
+                Ok(response)
+                    if (200..300).contains(&response.status) && !s3::is_late_error(operation, &response) =>
+                {
+                    let output = result(operation, &response)
+                        .map_err(|error| Failed::NoAnswer(format!("the answer cannot be read: {error}")))?;
+                    return Ok(Answer { output, response });
+                }
+                Ok(response) => {
+                    if let Some(other) = s3::elsewhere(operation, &response)
+                        && other != region
+                    {
+                        region = other;
+                        continue;
+                    }
+                    let refusal = refusal(operation.service(), &response);
+                    if last || !is_passing(&refusal) {
+                        return Err(Failed::Refused { refusal, attempts });
+                    }
+                }
+                Err(Unsent::Never(why)) if last => return Err(Failed::NoAnswer(why)),
+                Err(Unsent::Never(_)) => {}
+                Err(Unsent::Perhaps(why) | Unsent::Impossible(why)) => return Err(Failed::NoAnswer(why)),
+            }
+            let longest = PAUSE * 2u32.pow(attempts - 1);
+            tokio::time::sleep(longest.mul_f64((self.spread)().clamp(0.1, 1.0))).await;
+        }
+    }
+
+    async fn attempt(
+        &self,
+        operation: &Operation,
+        address: &Address,
+        request: &Request,
+        caller: &Caller,
+    ) -> Result<Response, Unsent> {
+        let impossible = |why: String| Unsent::Impossible(why);
+        let mut built = hyper::Request::builder()
+            .method(request.method)
+            .uri(format!("{}{}{}", address.origin, address.base, request.uri))
+            .header("User-Agent", &self.user_agent);
+        for (name, value) in &request.headers {
+            built = built.header(name.as_ref(), value);
+        }
+        for (name, value) in &address.headers {
+            built = built.header(name, value);
+        }
+        let body = Bytes::from(request.body.clone());
+        let mut built = built.body(body).map_err(|error| impossible(error.to_string()))?;
+        if !operation.unsigned() {
+            let now = SystemTime::now();
+            let credentials = caller.identity.credentials(now).await.map_err(|error| match error {
+                NoCredentials::Missing => impossible("no credentials are configured".to_owned()),
+                NoCredentials::Unavailable(why) => impossible(format!("there are no credentials: {why}")),
+            })?;
+            sign::sign(operation, address, &mut built, &credentials, now).map_err(impossible)?;
+        }
+        let slow = SLOW
+            .iter()
+            .find(|(service, name, _)| *service == operation.service().key && *name == operation.name);
+        let timeout = slow.map_or(ANSWER_TIMEOUT, |(_, _, timeout)| *timeout);
+        let sending = self.connections.send(built.map(Full::new), None);
+        let whole = async {
+            let answered = sending.await.map_err(|error| match &error {
+                SendError::Broken(broken) if broken.is_connect() => Unsent::Never(said(address, &error)),
+                SendError::Broken(_) | SendError::Late(_) => Unsent::Perhaps(said(address, &error)),
+            })?;
+            let (parts, body) = answered.into_parts();
+            let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
+            let body = body.map_err(|error| Unsent::Perhaps(format!("the answer breaks off: {error}")))?;
+            let text =
+                |value: &hyper::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+            Ok(Response {
+                status: parts.status.as_u16(),
+                headers: parts.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
+                body: body.to_bytes().to_vec(),
+            })
+        };
+        let late = |_| Unsent::Perhaps(format!("no answer in {} seconds", timeout.as_secs()));
+        tokio::time::timeout(timeout, whole).await.map_err(late)?
+    }
+}
+
+/// An attempt without an answer.
+enum Unsent {
+    /// Nothing was sent.
+    Never(String),
+    /// The service may have done what it was asked.
+    Perhaps(String),
+    /// It cannot be sent.
+    Impossible(String),
+}
+
+fn said(address: &Address, error: &SendError) -> String {
+    let host = address.origin.split("://").nth(1).unwrap_or(&address.origin);
+    format!("{host}: {error}")
+}
+
+/// Whether the same request may succeed in a moment.
+fn is_passing(refusal: &Refusal) -> bool {
+    matches!(refusal.status, 500 | 502 | 503 | 504) || THROTTLING.contains(&refusal.code.as_str())
+}
