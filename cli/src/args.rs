@@ -133,6 +133,10 @@ pub struct RunArgs {
     /// mocked.
     #[arg(long, value_name = "URL|aws")]
     pub lambda_endpoint: Option<String>,
+    /// Where a service is that tasks call: at a URL, or `aws` for AWS itself with your credentials. Without
+    /// a name it counts for all services. What is given nowhere is not called.
+    #[arg(long = "endpoint", value_name = "[SERVICE=]URL|aws")]
+    pub endpoints: Vec<String>,
     /// Do not wait for Wait states, retry delays and timeouts: let the clock jump.
     #[arg(long)]
     pub fast_forward: bool,

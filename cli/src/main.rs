@@ -17,6 +17,7 @@ mod dev;
 mod excerpt;
 mod exit;
 mod logs;
+mod nearest;
 mod pretty;
 mod proxy;
 mod run;

@@ -106,6 +106,7 @@ pub fn parse(source: &Source, args: &DefinitionArgs) -> Parsed {
         format: source.format,
         machine_type: if args.express { StateMachineType::Express } else { StateMachineType::Standard },
         substitutions: (!values.is_empty()).then_some(values),
+        sdk_action: Some(integrations_aws::Services::offers),
         ..Options::default()
     };
     asl::parse(&source.text, &options)

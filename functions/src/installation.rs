@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use aws_client::Endpoints;
 use driver::{Door, Machines, Seeds, StatusEvents, World, WorldParts};
 use integrations::Tasks;
 use integrations::activity::Activities;
-use integrations_lambda::{Endpoint, Functions};
+use integrations_aws::{Rights, Services};
 use journal::Store;
 use journal::registry::Registry;
 use lambda_runtime::Error;
@@ -67,12 +68,18 @@ impl Installation {
             seeds: Seeds::System,
             machines,
             limits: settings.limits,
-            sdk_action: None,
+            sdk_action: Some(Services::offers),
         });
-        let functions: Arc<dyn Tasks> = Arc::new(Functions::new(Endpoint::AwsAs(settings.roles.clone())));
+        let variables = std::env::vars_os().filter_map(|(name, value)| {
+            // What is no text is no address.
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
+        let endpoints = Endpoints::from_variables(variables).or_aws();
+        let rights = Rights::StateMachines(settings.roles.clone());
+        let services: Arc<dyn Tasks> = Arc::new(Services::new(endpoints, rights));
         Ok(Installation {
             world,
-            tasks: Arc::new(Activities::new(ports.queues.clone(), functions)),
+            tasks: Arc::new(Activities::new(ports.queues.clone(), services)),
             dead_letters: queue("dead-letters", &settings.dead_letters_url),
             queues: ports.queues,
             home: settings.home.clone(),

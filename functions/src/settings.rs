@@ -1,7 +1,7 @@
 //! The environment that the template gives to every function.
 
 use driver::{Config, StatusEvents};
-use integrations_lambda::Roles;
+use integrations_aws::Roles;
 use model::arn::Home;
 use model::json::Text;
 use model::limits::Limits;

@@ -22,7 +22,7 @@ const ARROWS: [&str; 18] = [
     "ports-embedded",
     "journal",
     "integrations",
-    "integrations-lambda",
+    "integrations-aws",
     "driver",
     "service",
     "functions",
@@ -46,7 +46,7 @@ const INNER: [(&str, &[&str]); 5] = [
 /// Who may name a crate of the outer world; everyone else gets what it needs through a trait.
 const OUTER: [(&str, &[&str]); 10] = [
     ("aws-sigv4", &["aws-client", "front", "proxy"]),
-    ("aws-", &["aws-client", "cli", "functions", "integrations-lambda", "ports-aws", "proxy"]),
+    ("aws-", &["aws-client", "cli", "functions", "integrations-aws", "ports-aws", "proxy"]),
     ("axum", &["cli", "front", "proxy"]),
     ("clap", &["cli"]),
     ("getrandom", &["driver"]),
@@ -63,7 +63,7 @@ const OUTER: [(&str, &[&str]); 10] = [
             "front",
             "functions",
             "integrations",
-            "integrations-lambda",
+            "integrations-aws",
             "ports",
             "ports-embedded",
             "proxy",

@@ -34,6 +34,16 @@ pub struct DevArgs {
     /// mocked.
     #[arg(long, value_name = "URL|aws", env = "STEPWRIGHT_LAMBDA_ENDPOINT", hide_env_values = true)]
     pub lambda_endpoint: Option<String>,
+    /// Where a service is that tasks call: at a URL, or `aws` for AWS itself with your credentials. Without
+    /// a name it counts for all services. What is given nowhere is not called.
+    #[arg(
+        long = "endpoint",
+        value_name = "[SERVICE=]URL|aws",
+        env = "STEPWRIGHT_ENDPOINTS",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
+    pub endpoints: Vec<String>,
     /// Answer tasks from a mock configuration file (the format of Step Functions Local). An
     /// execution takes the test case that follows `#` in the state machine's ARN when it starts.
     #[arg(long, short, value_name = "FILE", env = "STEPWRIGHT_MOCK", hide_env_values = true)]

@@ -10,6 +10,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::args::{LogArg, account};
 use crate::excerpt::{self, Level, Note};
+use crate::nearest::nearest;
 use crate::source;
 use crate::terminal::Style;
 
@@ -31,6 +32,8 @@ pub struct ConfigFile {
     pub in_memory: Option<bool>,
     /// `lambda-endpoint`
     pub lambda_endpoint: Option<String>,
+    /// `[dev.endpoints]`
+    pub endpoints: Vec<(String, String)>,
     /// `mock`
     pub mock: Option<PathBuf>,
     /// `time-scale`
@@ -75,10 +78,11 @@ pub struct ConfigError {
     span: Option<Span>,
 }
 
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 19] = [
     "access-key-id",
     "account",
     "data",
+    "endpoints",
     "host",
     "in-memory",
     "lambda-endpoint",
@@ -185,6 +189,7 @@ impl Reader<'_> {
                 "data" => file.data = self.path(name, value),
                 "in-memory" => file.in_memory = self.flag(name, value),
                 "lambda-endpoint" => file.lambda_endpoint = self.text(name, value),
+                "endpoints" => file.endpoints = self.texts(name, value),
                 "mock" => file.mock = self.path(name, value),
                 "time-scale" => file.time_scale = self.number(name, value),
                 "region" => file.region = self.text(name, value),
@@ -306,31 +311,6 @@ impl Reader<'_> {
 
 fn span_of(range: Range<usize>) -> Span {
     Span { start: range.start, end: range.end }
-}
-
-/// The known name that takes the fewest changes, when those are few.
-pub fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
-    // A name that is far longer than all others is like none of them.
-    let short: String = name.chars().take(64).collect();
-    let distances = known.iter().map(|known| (distance(&short, known), *known));
-    let (changes, near) = distances.min_by_key(|(changes, _)| *changes)?;
-    (changes <= 1 + near.len() / 4).then_some(near)
-}
-
-/// Levenshtein's distance, underscores and capitals aside.
-fn distance(one: &str, other: &str) -> usize {
-    let letters = |text: &str| -> Vec<char> { text.to_lowercase().replace('_', "-").chars().collect() };
-    let (one, other) = (letters(one), letters(other));
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (at, letter) in one.iter().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], at + 1);
-        for (column, wanted) in other.iter().enumerate() {
-            let changed = diagonal + usize::from(letter != wanted);
-            diagonal = row[column + 1];
-            row[column + 1] = changed.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]

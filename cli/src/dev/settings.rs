@@ -24,6 +24,10 @@ pub struct Settings {
     pub store: StoreSettings,
     /// `--lambda-endpoint`
     pub lambda_endpoint: Option<String>,
+    /// `--endpoint`, those of the configuration file first.
+    pub endpoints: Vec<String>,
+    /// The Region, where one is given.
+    pub region: Option<String>,
     /// Mock configuration file.
     pub mock: Option<PathBuf>,
     /// How many times as fast time passes.
@@ -77,7 +81,8 @@ impl Settings {
                 TIME_SCALE.end()
             ));
         }
-        let region = args.region.clone().or(file.region).unwrap_or_else(|| "us-east-1".to_owned());
+        let given_region = args.region.clone().or(file.region);
+        let region = given_region.clone().unwrap_or_else(|| "us-east-1".to_owned());
         let number = args.account.clone().or(file.account).unwrap_or_else(|| "123456789012".to_owned());
         account(&number)?;
         let home = Home::new(partition(&region), region.as_str(), number.as_str());
@@ -95,6 +100,13 @@ impl Settings {
             port: args.port.or(file.port).unwrap_or(PORT),
             store: store(args, file.in_memory, file.data)?,
             lambda_endpoint: args.lambda_endpoint.clone().or(file.lambda_endpoint),
+            endpoints: file
+                .endpoints
+                .into_iter()
+                .map(|(service, place)| if service == "all" { place } else { format!("{service}={place}") })
+                .chain(args.endpoints.iter().cloned())
+                .collect(),
+            region: given_region,
             mock: args.mock.clone().or(file.mock),
             time_scale,
             home,

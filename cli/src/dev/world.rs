@@ -13,7 +13,7 @@ use front::listen::stopped;
 use integrations::Tasks;
 use integrations::activity::Activities;
 use integrations::mock;
-use integrations_lambda::Functions;
+use integrations_aws::{Rights, Services};
 use journal::Store;
 use journal::execution::Executions;
 use journal::registry::Registry;
@@ -29,7 +29,7 @@ use super::api::Api;
 use super::mocks::{SelectedMocks, SelectingApi, Selections};
 use super::settings::{Settings, StoreSettings};
 use crate::source;
-use crate::tasks::endpoint;
+use crate::tasks::endpoints;
 use backend::Backend;
 use clock::StoreClock;
 
@@ -95,13 +95,14 @@ impl World {
             seeds: Seeds::System,
             machines,
             limits: Limits::SERVICE,
-            sdk_action: None,
+            sdk_action: Some(Services::offers),
         });
         let api: Arc<dyn Api> = Arc::new(ServiceApi(service));
-        let functions: Arc<dyn Tasks> =
-            Arc::new(Functions::new(endpoint(settings.lambda_endpoint.as_deref())?));
-        let functions: Arc<dyn Tasks> = Arc::new(Activities::new(backend.queues.clone(), functions));
-        let (api, tasks) = mocked(settings, &backend, api, functions)?;
+        let given = settings.endpoints.iter().map(String::as_str);
+        let services = Services::new(endpoints(given, settings.lambda_endpoint.as_deref())?, Rights::Own);
+        let services: Arc<dyn Tasks> = Arc::new(services.in_region(settings.region.clone()));
+        let tasks: Arc<dyn Tasks> = Arc::new(Activities::new(backend.queues.clone(), services));
+        let (api, tasks) = mocked(settings, &backend, api, tasks)?;
 
         let driver = Driver::new(world.clone(), tasks).map_err(|error| error.to_string())?;
         let sweeper = Sweeper::new(world, Some(dead_letters));
@@ -160,21 +161,21 @@ impl World {
 /// The API that selects test cases, and the tasks that answer for them.
 type Mocked = (Arc<dyn Api>, Arc<dyn Tasks>);
 
-/// Mocks in front of functions, where a mock configuration is given.
+/// Mocks in front of services, where a mock configuration is given.
 fn mocked(
     settings: &Settings,
     backend: &Backend,
     api: Arc<dyn Api>,
-    functions: Arc<dyn Tasks>,
+    services: Arc<dyn Tasks>,
 ) -> Result<Mocked, String> {
-    let Some(path) = &settings.mock else { return Ok((api, functions)) };
+    let Some(path) = &settings.mock else { return Ok((api, services)) };
     let text = source::read_text(path).map_err(|error| error.to_string())?;
     let config = mock::Config::parse(&text).map_err(|errors| {
         let errors: Vec<String> = errors.iter().map(|error| format!("{}:{error}", path.display())).collect();
         format!("the mock configuration cannot be used\n{}", errors.join("\n"))
     })?;
     let selections = Arc::new(Selections::new(config, backend.table.clone(), Seeds::System));
-    let tasks = Arc::new(SelectedMocks::new(selections.clone(), functions));
+    let tasks = Arc::new(SelectedMocks::new(selections.clone(), services));
     Ok((Arc::new(SelectingApi { selections, api }), tasks))
 }
 

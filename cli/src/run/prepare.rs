@@ -9,7 +9,7 @@ use asl::machine::Machine;
 use engine::Execution;
 use integrations::mock::{Config, Mocks, TestCase, split_selection};
 use integrations::{NotCallable, Tasks};
-use integrations_lambda::Functions;
+use integrations_aws::{Rights, Services};
 use model::arn::{Arn, Home, Resource};
 use model::json::{Span, Text, Value};
 use model::limits::PAYLOAD_BYTES_MAX;
@@ -21,7 +21,7 @@ use crate::check::finding;
 use crate::excerpt::{self, Level, Note};
 use crate::exit::Exit;
 use crate::source::{self, InputArg, Source, name_from};
-use crate::tasks::endpoint;
+use crate::tasks::endpoints;
 use crate::terminal::Style;
 use crate::uuid::uuid;
 
@@ -177,13 +177,14 @@ impl MockFile {
     }
 }
 
-/// Mocks in front of Lambda. No client is built before the first function is called.
+/// Mocks in front of services. Nothing is connected before the first is called.
 fn tasks(args: &RunArgs, test_case: Option<&TestCase>) -> Result<Arc<dyn Tasks>, String> {
-    let endpoint = endpoint(args.lambda_endpoint.as_deref())?;
-    let functions: Arc<dyn Tasks> = Arc::new(Functions::new(endpoint));
+    let given = args.endpoints.iter().map(String::as_str);
+    let endpoints = endpoints(given, args.lambda_endpoint.as_deref())?;
+    let services: Arc<dyn Tasks> = Arc::new(Services::new(endpoints, Rights::Own));
     Ok(match test_case {
-        Some(test_case) => Arc::new(Mocks::new(test_case, functions)),
-        None => functions,
+        Some(test_case) => Arc::new(Mocks::new(test_case, services)),
+        None => services,
     })
 }
 

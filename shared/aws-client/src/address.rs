@@ -7,13 +7,23 @@ use aws_wire::endpoint::{self, Endpoint, Parameters, Scheme};
 use aws_wire::node::Node;
 use aws_wire::protocol::Request;
 
-/// Addresses that are configured instead of AWS's own.
+/// Where services are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Where the models' rules say.
+    Aws,
+    /// At this address.
+    Url(String),
+}
+
+/// Where each service is, as it is configured. Of those that are not, nothing is known: nobody calls
+/// AWS itself who has not been told to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Endpoints {
-    /// For all services.
-    all: Option<String>,
-    /// For one, by its id as variables have it: `CLOUDWATCH_LOGS`.
-    services: HashMap<String, String>,
+    /// All services that have no place of their own.
+    all: Option<Place>,
+    /// One, by its id as variables have it: `CLOUDWATCH_LOGS`.
+    services: HashMap<String, Place>,
     /// FIPS endpoints.
     fips: bool,
     /// Endpoints that have IPv6 addresses too.
@@ -32,14 +42,14 @@ impl Endpoints {
         for (name, value) in variables.filter(|(_, value)| !value.is_empty()) {
             let is_true = value.eq_ignore_ascii_case("true");
             match name.as_str() {
-                VARIABLE => endpoints.all = Some(value),
+                VARIABLE => endpoints.all = Some(Place::Url(value)),
                 "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS" => ignored = is_true,
                 "AWS_USE_FIPS_ENDPOINT" => endpoints.fips = is_true,
                 "AWS_USE_DUALSTACK_ENDPOINT" => endpoints.dual_stack = is_true,
                 name => {
                     if let Some(service) = name.strip_prefix(VARIABLE).and_then(|rest| rest.strip_prefix('_'))
                     {
-                        endpoints.services.insert(service.to_owned(), value);
+                        endpoints.services.insert(service.to_owned(), Place::Url(value));
                     }
                 }
             }
@@ -50,20 +60,40 @@ impl Endpoints {
         endpoints
     }
 
-    /// One address for all services.
-    pub fn all(url: impl Into<String>) -> Endpoints {
-        Endpoints { all: Some(url.into()), ..Endpoints::default() }
+    /// A place for all services that have none of their own.
+    pub fn all(mut self, place: Place) -> Endpoints {
+        self.all = Some(place);
+        self
     }
 
-    /// An address for a service, by its id: `DynamoDB`, `CloudWatch Logs`.
-    pub fn with(mut self, service_id: &str, url: impl Into<String>) -> Endpoints {
-        self.services.insert(variable_of(service_id), url.into());
+    /// All services that have no place are on AWS itself.
+    pub fn or_aws(mut self) -> Endpoints {
+        self.all.get_or_insert(Place::Aws);
         self
+    }
+
+    /// A place for a service, by its id: `DynamoDB`, `CloudWatch Logs`.
+    pub fn with(mut self, service_id: &str, place: Place) -> Endpoints {
+        self.services.insert(variable_of(service_id), place);
+        self
+    }
+
+    /// Where a service is, if that is known.
+    pub fn place(&self, service_id: &str) -> Option<&Place> {
+        self.services.get(&variable_of(service_id)).or(self.all.as_ref())
     }
 
     /// The address that is configured for a service.
     pub fn of(&self, service_id: &str) -> Option<&str> {
-        self.services.get(&variable_of(service_id)).or(self.all.as_ref()).map(String::as_str)
+        match self.place(service_id)? {
+            Place::Aws => None,
+            Place::Url(url) => Some(url),
+        }
+    }
+
+    /// Whether any service is on AWS itself.
+    pub fn reaches_aws(&self) -> bool {
+        self.services.values().chain(&self.all).any(|place| *place == Place::Aws)
     }
 }
 

@@ -51,8 +51,12 @@ pub enum Failed {
         /// How often it was asked.
         attempts: u32,
     },
-    /// There is no answer, or none that can be read; what happened, in a sentence.
+    /// It was not sent: what is wrong with it, in a sentence.
+    Unsendable(String),
+    /// There is no answer; what happened.
     NoAnswer(String),
+    /// The answer cannot be read; why.
+    Unreadable(String),
 }
 
 /// How often a call is attempted.
@@ -99,11 +103,30 @@ impl Client {
         Client { connections, endpoints, user_agent, spread }
     }
 
-    /// Calls an operation.
+    /// Calls an operation; again where it was not received, or may succeed in a moment.
     pub async fn call(&self, operation: &Operation, input: &Node, caller: &Caller) -> Result<Answer, Failed> {
-        let wrong = |why: String| Failed::NoAnswer(why);
-        let missing =
-            |name: String| Failed::NoAnswer(format!("{name} has to be given, and to be valid there"));
+        self.attempts(operation, input, caller, ATTEMPTS_MAX).await
+    }
+
+    /// Calls an operation, once.
+    pub async fn call_once(
+        &self,
+        operation: &Operation,
+        input: &Node,
+        caller: &Caller,
+    ) -> Result<Answer, Failed> {
+        self.attempts(operation, input, caller, 1).await
+    }
+
+    async fn attempts(
+        &self,
+        operation: &Operation,
+        input: &Node,
+        caller: &Caller,
+        attempts_max: u32,
+    ) -> Result<Answer, Failed> {
+        let wrong = Failed::Unsendable;
+        let missing = |name: String| wrong(format!("{name} has to be given, and to be valid there"));
         let mut request = request(operation, input).map_err(missing)?;
         s3::add_checksum(operation, input, &mut request).map_err(wrong)?;
         let mut region = caller.region.clone();
@@ -114,13 +137,13 @@ impl Client {
             s3::without_bucket(operation, &mut addressed);
             attempts += 1;
             let sent = self.attempt(operation, &address, &addressed, caller).await;
-            let last = attempts >= ATTEMPTS_MAX;
+            let last = attempts >= attempts_max;
             match sent {
                 Ok(response)
                     if (200..300).contains(&response.status) && !s3::is_late_error(operation, &response) =>
                 {
                     let output = result(operation, &response)
-                        .map_err(|error| Failed::NoAnswer(format!("the answer cannot be read: {error}")))?;
+                        .map_err(|error| Failed::Unreadable(error.to_string()))?;
                     return Ok(Answer { output, response });
                 }
                 Ok(response) => {
@@ -130,14 +153,16 @@ impl Client {
                         region = other;
                         continue;
                     }
-                    let refusal = refusal(operation.service(), &response);
+                    let mut refusal = refusal(operation.service(), &response);
+                    s3::name_absence(operation, &mut refusal);
                     if last || !is_passing(&refusal) {
                         return Err(Failed::Refused { refusal, attempts });
                     }
                 }
                 Err(Unsent::Never(why)) if last => return Err(Failed::NoAnswer(why)),
                 Err(Unsent::Never(_)) => {}
-                Err(Unsent::Perhaps(why) | Unsent::Impossible(why)) => return Err(Failed::NoAnswer(why)),
+                Err(Unsent::Perhaps(why)) => return Err(Failed::NoAnswer(why)),
+                Err(Unsent::Impossible(why)) => return Err(Failed::Unsendable(why)),
             }
             let longest = PAUSE * 2u32.pow(attempts - 1);
             tokio::time::sleep(longest.mul_f64((self.spread)().clamp(0.1, 1.0))).await;

@@ -13,7 +13,7 @@ mod sign;
 #[cfg(test)]
 mod tests;
 
-pub use address::Endpoints;
+pub use address::{Endpoints, Place};
 pub use call::{Answer, Caller, Client, Failed};
 pub use connections::{Connections, SendError};
 pub use identity::{Identity, NoCredentials, innermost};

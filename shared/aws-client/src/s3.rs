@@ -3,7 +3,7 @@
 use aws_smithy_checksums::ChecksumAlgorithm;
 use aws_wire::catalog::Operation;
 use aws_wire::node::Node;
-use aws_wire::protocol::{Request, Response};
+use aws_wire::protocol::{Refusal, Request, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use md5::{Digest as _, Md5};
@@ -59,6 +59,19 @@ pub fn add_checksum(operation: &Operation, input: &Node, request: &mut Request) 
 pub fn elsewhere(operation: &Operation, response: &Response) -> Option<String> {
     let moved = matches!(response.status, 301 | 307 | 400) && operation.service().key == "s3";
     response.header("x-amz-bucket-region").filter(|_| moved).map(str::to_owned)
+}
+
+/// Says what is absent where the answer of a HEAD request, which has no body, cannot.
+pub fn name_absence(operation: &Operation, refusal: &mut Refusal) {
+    let absent = match (operation.service().key, operation.name) {
+        ("s3", "HeadBucket") => "NoSuchBucket",
+        ("s3", _) if operation.method == "HEAD" => "NoSuchKey",
+        _ => return,
+    };
+    if refusal.status == 404 && refusal.code.is_empty() {
+        refusal.code = absent.to_owned();
+        refusal.modelled = operation.service().error(absent);
+    }
 }
 
 /// Operations that may fail after they have begun to answer: a success whose body is an error.

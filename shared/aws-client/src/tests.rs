@@ -96,8 +96,8 @@ fn caller() -> Caller {
 }
 
 async fn call(url: &str, operation: &Operation, input: &str) -> Result<Value, Failed> {
-    let client =
-        Client::new(Connections::new().unwrap(), Endpoints::all(url), "stepwright/test".to_owned(), || 0.1);
+    let endpoints = Endpoints::default().all(Place::Url(url.to_owned()));
+    let client = Client::new(Connections::new().unwrap(), endpoints, "stepwright/test".to_owned(), || 0.1);
     let service = operation.service();
     let input = Value::parse(input).unwrap();
     let mut token = || "token".to_owned();
@@ -198,13 +198,15 @@ async fn answers_that_are_wrong_are_no_panic() {
     let truncated = "HTTP/1.1 200 X\r\ncontent-length: 100\r\n\r\n{".to_owned();
     for (answers, expected) in [
         (truncated, "breaks off"),
-        (answer(200, "", "<html>"), "cannot be read"),
+        (answer(200, "", "<html>"), "JSON"),
         (answer(200, "", r#"{"QueueUrls":{}}"#), "QueueUrls"),
         (String::new(), "127.0.0.1"),
         ("nonsense\r\n\r\n".to_owned(), "127.0.0.1"),
     ] {
         let server = server(vec![answers]).await;
-        let Err(Failed::NoAnswer(why)) = call(&server.url, &operation, "{}").await else {
+        let (Err(Failed::NoAnswer(why)) | Err(Failed::Unreadable(why))) =
+            call(&server.url, &operation, "{}").await
+        else {
             panic!("{expected}")
         };
         assert!(why.contains(expected), "{why}");

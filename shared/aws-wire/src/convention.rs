@@ -1,6 +1,9 @@
 //! How a model's values look in the JSON of a workflow: [`arguments`] reads them, [`output`] writes
 //! them, and a [`Convention`] says what members are called and how what JSON has no word for is written.
 
+mod optimized;
+mod sdk;
+
 use std::borrow::Cow;
 
 use model::json::{Map as Object, Number, Text, Value};
@@ -9,6 +12,9 @@ use crate::catalog::{Kind, Member, Scalar, Service, Shape, ShapeId, Structure};
 use crate::node::Node;
 use crate::protocol::number;
 use crate::timestamp::Timestamp;
+
+pub use optimized::Optimized;
+pub use sdk::Sdk;
 
 /// What differs between the ways in which JSON stands for a model's values.
 pub trait Convention {

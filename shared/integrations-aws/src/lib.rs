@@ -1,0 +1,256 @@
+//! Performing a task by a call of an AWS service: Lambda functions, optimized integrations, and every
+//! action of every SDK through the catalog.
+//!
+//! Reading order: [`Services`] (which task is which call), `sdk` (SDK integrations), `optimized` with its
+//! table, `optimized::job` (what `.sync` waits for), `failure` (errors and causes), `callers` (whose rights
+//! a call has). What is asked and answered is `aws_wire`'s, the exchange `aws_client`'s. A crate of its
+//! own, so that only shells that call services pay for the catalog.
+
+mod callers;
+mod failure;
+mod optimized;
+mod roles;
+mod sdk;
+#[cfg(test)]
+mod tests;
+mod token;
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher as _, Hasher as _};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use asl::state::{Pattern, Resource};
+use aws_client::{Caller, Client, Connections, Endpoints, Failed, Place};
+use aws_wire::catalog::Operation;
+use aws_wire::node::Node;
+use engine::{Call, Execution, TaskOutcome};
+use integrations::{Answer, Answering, Cancelling, Job, NotCallable, Polling, Tasks, poll_after, refused};
+use model::error::Failure;
+use model::timestamp::Timestamp;
+use tokio::sync::OnceCell;
+
+use callers::Callers;
+pub use callers::Rights;
+use failure::Style;
+use optimized::{bedrock, job, lambda, table};
+pub use roles::Roles;
+pub use sdk::operation;
+use token::Tokens;
+
+/// Calls services. Configuration is read, and connections are opened, with the first call.
+pub struct Services {
+    endpoints: Endpoints,
+    callers: Callers,
+    client: OnceCell<Arc<Client>>,
+    now: fn() -> Timestamp,
+}
+
+/// Which call a task is.
+enum Called {
+    /// A Lambda function.
+    Function,
+    /// A model of Bedrock.
+    Model,
+    /// An integration of the table.
+    Optimized(&'static table::Family, &'static table::Action),
+    /// An SDK integration.
+    Sdk(Operation),
+}
+
+/// What callers of services are told that this is.
+const USER_AGENT: &str = concat!("stepwright/", env!("CARGO_PKG_VERSION"));
+
+impl Services {
+    /// Services at these places, called with these rights.
+    pub fn new(endpoints: Endpoints, rights: Rights) -> Services {
+        Services { endpoints, callers: Callers::new(rights), client: OnceCell::new(), now: wall_clock }
+    }
+
+    /// The same in a Region, whatever the environment says.
+    pub fn in_region(mut self, region: Option<String>) -> Services {
+        self.callers = self.callers.in_region(region);
+        self
+    }
+
+    /// The same for somebody who is known: nothing is read from the environment.
+    pub fn called_by(self, own: Caller, rights: Rights) -> Services {
+        Services { callers: Callers::of(own, rights), ..self }
+    }
+
+    /// Says whether there is an SDK integration: what [`asl`] asks when it checks a definition.
+    pub fn offers(service: &str, action: &str) -> bool {
+        operation(service, action).is_some()
+    }
+
+    /// Which call a task is, if it is one at all; and the operation behind it.
+    fn called(resource: &Resource) -> Option<(Called, Operation)> {
+        let (service, action, pattern) = match resource {
+            Resource::Lambda { .. } => return Some((Called::Function, lambda::operation()?)),
+            Resource::Activity { .. } => return None,
+            Resource::Integration { service, action, pattern, .. } => (service, action, *pattern),
+        };
+        let follows = matches!(pattern, Pattern::Sync | Pattern::Sync2);
+        if let Some(service) = service.strip_prefix("aws-sdk:") {
+            let operation = operation(service, action).filter(|_| !follows)?;
+            return Some((Called::Sdk(operation), operation));
+        }
+        match (service.as_str(), action.as_str()) {
+            ("lambda", "invoke") if !follows => Some((Called::Function, lambda::operation()?)),
+            ("bedrock", "invokeModel") if !follows => Some((Called::Model, bedrock::operation()?)),
+            (service, action) => {
+                let (family, action) = table::find(service, action)?;
+                if follows && action.job.is_none() {
+                    return None;
+                }
+                let operation = optimized::operation(family, action.operation)?;
+                Some((Called::Optimized(family, action), operation))
+            }
+        }
+    }
+
+    async fn client(&self) -> Result<Arc<Client>, String> {
+        let client = self.client.get_or_try_init(|| async {
+            let connections = Connections::new()?;
+            Ok(Arc::new(Client::new(connections, self.endpoints.clone(), USER_AGENT.to_owned(), spread)))
+        });
+        client.await.cloned()
+    }
+
+    /// Calls an operation for a task. The outer error is that nobody may call it.
+    pub(crate) async fn exchange(
+        &self,
+        operation: &Operation,
+        input: &Node,
+        call: &Call,
+        execution: &Execution,
+    ) -> Result<Result<aws_client::Answer, Failed>, Failure> {
+        let client = match self.client().await {
+            Ok(client) => client,
+            Err(why) => return Ok(Err(Failed::Unsendable(why))),
+        };
+        let service = operation.service();
+        let is_lambda = service.key == "lambda" && operation.name == "Invoke";
+        let region = lambda::region(call).filter(|_| is_lambda);
+        let is_aws = self.endpoints.place(service.service_id) == Some(&Place::Aws);
+        let caller = self.callers.of_call(&client, &self.endpoints, call, execution, region, is_aws).await?;
+        // A function is called once, whatever comes of it.
+        Ok(match is_lambda {
+            true => client.call_once(operation, input, &caller).await,
+            false => client.call(operation, input, &caller).await,
+        })
+    }
+
+    /// The same, a failure of which is the task's.
+    pub(crate) async fn send(
+        &self,
+        operation: &Operation,
+        input: &Node,
+        call: &Call,
+        execution: &Execution,
+        style: Style,
+    ) -> Result<aws_client::Answer, TaskOutcome> {
+        let answer = self.exchange(operation, input, call, execution).await;
+        let answer = answer.map_err(|failure| optimized::failed(call, failure))?;
+        answer.map_err(|failed| optimized::failed(call, style.failure(failed)))
+    }
+
+    async fn perform(&self, call: &Call, execution: &Execution) -> Result<Answer, TaskOutcome> {
+        let refusal = |advice: &str| refused(&NotCallable::new(&call.state, &call.resource, advice));
+        let (called, operation) = Services::called(&call.resource)
+            .ok_or_else(|| refusal("it is no service that is called from here"))?;
+        if let Err(refusal) = self.reaches(&call.state, &call.resource, &operation) {
+            return Err(refused(&refusal));
+        }
+        match called {
+            Called::Function => lambda::call(self, call, execution).await,
+            Called::Model => bedrock::call(self, call, execution).await,
+            Called::Optimized(family, action) => {
+                optimized::call(self, (family, action), call, execution).await
+            }
+            Called::Sdk(operation) => {
+                let input = sdk::input(&operation, call, &mut Tokens::of(call, execution))?;
+                let answer = self.send(&operation, &input, call, execution, sdk::style(&operation)).await?;
+                Ok(optimized::accepted(call, sdk::result(&operation, answer.output)))
+            }
+        }
+    }
+
+    /// Whether it is known where the service of an operation is.
+    fn reaches(&self, state: &str, resource: &Resource, operation: &Operation) -> Result<(), NotCallable> {
+        let service = operation.service();
+        if self.endpoints.place(service.service_id).is_some() {
+            return Ok(());
+        }
+        let key = service.key;
+        let variable = service.service_id.to_uppercase().replace([' ', '-'], "_");
+        let advice = format!(
+            "say where {key} is: --endpoint {key}=URL or `{key} = \"URL\"` below [endpoints] in stepwright.toml \
+             (`aws` instead of the URL for AWS itself), or AWS_ENDPOINT_URL_{variable}; or give the state a \
+             mocked response (--mock)"
+        );
+        Err(NotCallable::new(state, resource, advice))
+    }
+}
+
+impl Tasks for Services {
+    fn callable(&self, state: &str, resource: &Resource) -> Result<(), NotCallable> {
+        match Services::called(resource) {
+            Some((_, operation)) => self.reaches(state, resource, &operation),
+            None => {
+                let advice = match resource {
+                    Resource::Activity { .. } => {
+                        "no worker can take activities from this run; give the state a mocked response (--mock)"
+                    }
+                    _ => {
+                        "it is no service that is called from here; give the state a mocked response (--mock)"
+                    }
+                };
+                Err(NotCallable::new(state, resource, advice))
+            }
+        }
+    }
+
+    /// What only reads, and what a service recognises by a token that is the same the second time.
+    fn is_repeatable(&self, call: &Call) -> bool {
+        let Some((called, operation)) = Services::called(&call.resource) else { return false };
+        let has_token = || {
+            let shape = operation.input();
+            shape.is_some_and(|shape| shape.members().any(|member| member.idempotency_token()))
+        };
+        match called {
+            Called::Function | Called::Model => false,
+            Called::Optimized(..) | Called::Sdk(_) => operation.reads() || has_token(),
+        }
+    }
+
+    fn call<'a>(&'a self, call: &'a Call, execution: &'a Execution) -> Answering<'a> {
+        Box::pin(async move { self.perform(call, execution).await.unwrap_or_else(Answer::Settled) })
+    }
+
+    fn poll<'a>(&'a self, job: &'a Job, execution: &'a Execution) -> Polling<'a> {
+        Box::pin(async move { job::poll(self, job, execution, (self.now)()).await })
+    }
+
+    fn next_poll(&self, job: &Job, after: Timestamp) -> Timestamp {
+        match job::of(&job.call) {
+            Some((_, _, known)) if known.slow => job::slow_poll_after(job.since, after),
+            _ => poll_after(job.since, after),
+        }
+    }
+
+    fn cancel<'a>(&'a self, job: &'a Job, execution: &'a Execution) -> Cancelling<'a> {
+        Box::pin(async move { job::cancel(self, job, execution).await })
+    }
+}
+
+/// A number from 0 to 1 that differs from call to call, for the pauses between attempts.
+fn spread() -> f64 {
+    let bits = RandomState::new().build_hasher().finish() >> 11;
+    bits as f64 / (1u64 << 53) as f64
+}
+
+fn wall_clock() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
