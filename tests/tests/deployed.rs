@@ -54,6 +54,11 @@ fn faults_lose_nothing_and_repeat_nothing() {
 }
 
 #[test]
+fn tasks_call_services() {
+    check("services.py", "services", 164, &[]);
+}
+
+#[test]
 fn histories_are_those_of_memory() {
     let corpus = root().join("../shared/conformance");
     if !corpus.exists() {
