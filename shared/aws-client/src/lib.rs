@@ -15,5 +15,6 @@ mod tests;
 
 pub use address::Endpoints;
 pub use call::{Answer, Caller, Client, Failed};
-pub use connections::{Connections, SendError};
+pub use connections::{AddressFilter, Connections, SendError};
 pub use identity::{Identity, NoCredentials, innermost};
+pub use sign::{Scope, presigned, sign_request};
