@@ -10,6 +10,7 @@ use aws_sigv4::http_request::{
 use aws_sigv4::sign::v4::SigningParams;
 use aws_wire::catalog::Operation;
 use bytes::Bytes;
+use tracing::subscriber::NoSubscriber;
 
 use crate::address::Address;
 
@@ -106,7 +107,10 @@ fn apply(
         headers.iter().map(|(name, value)| (name.as_str(), value.as_str())),
         body,
     );
-    let signed = signable.and_then(|signable| signature(signable, &parameters));
+    // The library traces what it signs, session tokens included.
+    let signed = tracing::subscriber::with_default(NoSubscriber::new(), || {
+        signable.and_then(|signable| signature(signable, &parameters))
+    });
     let (instructions, _) = signed.map_err(|error| error.to_string())?.into_parts();
     instructions.apply_to_request_http1x(request);
     Ok(())
