@@ -235,7 +235,8 @@ async fn addresses_that_are_not_let_through_are_not_called() {
     let port = server.url.rsplit(':').next().unwrap();
     let connections =
         Connections::filtered(|host, address| host != "refused.localhost" && !address.is_ipv4()).unwrap();
-    for host in ["127.0.0.1", "refused.localhost"] {
+    // The last is a name that the system resolves to 127.0.0.1.
+    for host in ["127.0.0.1", "refused.localhost", "2130706433"] {
         let request = hyper::Request::get(format!("http://{host}:{port}/")).body(Default::default()).unwrap();
         let error = connections.send(request, None).await.unwrap_err().to_string();
         assert_eq!(error, format!("{host} is at an address that is not called"));
