@@ -9,7 +9,7 @@ use std::process::Command;
 use model::json::Value;
 
 /// Bottom to top: a crate may use those before it, never those after it.
-const ARROWS: [&str; 18] = [
+const ARROWS: [&str; 19] = [
     "model",
     "aws-wire",
     "query",
@@ -22,6 +22,7 @@ const ARROWS: [&str; 18] = [
     "ports-embedded",
     "journal",
     "integrations",
+    "integrations-http",
     "integrations-aws",
     "driver",
     "service",
@@ -46,11 +47,14 @@ const INNER: [(&str, &[&str]); 5] = [
 /// Who may name a crate of the outer world; everyone else gets what it needs through a trait.
 const OUTER: [(&str, &[&str]); 10] = [
     ("aws-sigv4", &["aws-client", "front", "proxy"]),
-    ("aws-", &["aws-client", "cli", "functions", "integrations-aws", "ports-aws", "proxy"]),
+    (
+        "aws-",
+        &["aws-client", "cli", "functions", "integrations-aws", "integrations-http", "ports-aws", "proxy"],
+    ),
     ("axum", &["cli", "front", "proxy"]),
     ("clap", &["cli"]),
     ("getrandom", &["driver"]),
-    ("hyper", &["aws-client", "cli", "front", "functions", "proxy"]),
+    ("hyper", &["aws-client", "cli", "front", "functions", "integrations-http", "proxy"]),
     ("indicatif", &["cli"]),
     ("lambda_runtime", &["functions"]),
     ("notify", &["cli"]),
@@ -63,6 +67,7 @@ const OUTER: [(&str, &[&str]); 10] = [
             "front",
             "functions",
             "integrations",
+            "integrations-http",
             "integrations-aws",
             "ports",
             "ports-embedded",

@@ -1,7 +1,7 @@
 //! Calls to AWS: what `aws_wire` writes is addressed, signed, sent, repeated where that is safe, and what
 //! comes back is read by it again.
 //!
-//! Reading order: [`Client::call`], [`address`] (where a request goes), [`sign`], [`s3`] (what only S3 does),
+//! Reading order: [`Client::call`], `address` (where a request goes), `sign`, `s3` (what only S3 does),
 //! [`Connections`] and [`Identity`].
 
 mod address;
@@ -15,5 +15,6 @@ mod tests;
 
 pub use address::{Endpoints, Place};
 pub use call::{Answer, Caller, Client, Failed};
-pub use connections::{Connections, SendError};
+pub use connections::{AddressFilter, Connections, SendError};
 pub use identity::{Identity, NoCredentials, innermost};
+pub use sign::{Scope, presigned, sign_request};

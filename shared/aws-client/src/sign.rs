@@ -1,14 +1,16 @@
 //! Signatures.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{
-    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings,
-    UriPathNormalizationMode, sign as signature,
+    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SignatureLocation,
+    SigningSettings, UriPathNormalizationMode, sign as signature,
 };
 use aws_sigv4::sign::v4::SigningParams;
 use aws_wire::catalog::Operation;
+use bytes::Bytes;
+use tracing::subscriber::NoSubscriber;
 
 use crate::address::Address;
 
@@ -16,7 +18,7 @@ use crate::address::Address;
 pub fn sign(
     operation: &Operation,
     address: &Address,
-    request: &mut hyper::Request<bytes::Bytes>,
+    request: &mut hyper::Request<Bytes>,
     credentials: &Credentials,
     now: SystemTime,
 ) -> Result<(), String> {
@@ -26,21 +28,73 @@ pub fn sign(
         settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
         settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
     }
+    let scope = Scope { name: &address.signing_name, region: &address.signing_region };
+    let unsigned_body = operation.unsigned_body();
+    apply(settings, scope, request, unsigned_body, credentials, now)
+}
+
+/// What a signature is good for.
+#[derive(Clone, Copy, Debug)]
+pub struct Scope<'a> {
+    /// The service, as signatures call it: `execute-api`.
+    pub name: &'a str,
+    /// The Region.
+    pub region: &'a str,
+}
+
+/// Signs a request to an API that no model describes. The signature covers the headers that are there
+/// by now; the `Host` is that header's where it is set, else the URI's.
+pub fn sign_request(
+    request: &mut hyper::Request<Bytes>,
+    scope: Scope<'_>,
+    credentials: &Credentials,
+    now: SystemTime,
+) -> Result<(), String> {
+    apply(SigningSettings::default(), scope, request, false, credentials, now)
+}
+
+/// The address of a GET request that carries its signature, for whoever sends it with these headers
+/// while it is `valid`.
+pub fn presigned(
+    uri: &str,
+    headers: &[(&str, &str)],
+    valid: Duration,
+    scope: Scope<'_>,
+    credentials: &Credentials,
+    now: SystemTime,
+) -> Result<String, String> {
+    let mut settings = SigningSettings::default();
+    settings.signature_location = SignatureLocation::QueryParams;
+    settings.expires_in = Some(valid);
+    let mut request = hyper::Request::builder().uri(uri);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let mut request = request.body(Bytes::new()).map_err(|error| error.to_string())?;
+    apply(settings, scope, &mut request, false, credentials, now)?;
+    Ok(request.uri().to_string())
+}
+
+fn apply(
+    settings: SigningSettings,
+    scope: Scope<'_>,
+    request: &mut hyper::Request<Bytes>,
+    unsigned_body: bool,
+    credentials: &Credentials,
+    now: SystemTime,
+) -> Result<(), String> {
     let identity = credentials.clone().into();
     let parameters = SigningParams::builder()
         .identity(&identity)
-        .region(&address.signing_region)
-        .name(&address.signing_name)
+        .region(scope.region)
+        .name(scope.name)
         .time(now)
         .settings(settings)
         .build()
         .map_err(|error| error.to_string())?
         .into();
-    let body = if operation.unsigned_body() {
-        SignableBody::UnsignedPayload
-    } else {
-        SignableBody::Bytes(request.body())
-    };
+    let body =
+        if unsigned_body { SignableBody::UnsignedPayload } else { SignableBody::Bytes(request.body()) };
     let headers: Vec<(String, String)> = request
         .headers()
         .iter()
@@ -53,7 +107,10 @@ pub fn sign(
         headers.iter().map(|(name, value)| (name.as_str(), value.as_str())),
         body,
     );
-    let signed = signable.and_then(|signable| signature(signable, &parameters));
+    // The library traces what it signs, session tokens included.
+    let signed = tracing::subscriber::with_default(NoSubscriber::new(), || {
+        signable.and_then(|signable| signature(signable, &parameters))
+    });
     let (instructions, _) = signed.map_err(|error| error.to_string())?.into_parts();
     instructions.apply_to_request_http1x(request);
     Ok(())

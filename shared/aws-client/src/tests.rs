@@ -230,3 +230,49 @@ fn addresses_are_configured_by_variables() {
     assert_eq!(endpoints.of("S3"), Some("http://all"));
     assert_eq!(of(&[("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")]).of("S3"), None);
 }
+
+#[tokio::test]
+async fn addresses_that_are_not_let_through_are_not_called() {
+    let server = server(vec![answer(200, "", "")]).await;
+    let port = server.url.rsplit(':').next().unwrap();
+    let connections =
+        Connections::filtered(|host, address| host != "refused.localhost" && !address.is_ipv4()).unwrap();
+    // The last is a name that the system resolves to 127.0.0.1.
+    for host in ["127.0.0.1", "refused.localhost", "2130706433"] {
+        let request = hyper::Request::get(format!("http://{host}:{port}/")).body(Default::default()).unwrap();
+        let error = connections.send(request, None).await.unwrap_err().to_string();
+        assert_eq!(error, format!("{host} is at an address that is not called"));
+    }
+    assert_eq!(server.received.lock().unwrap().len(), 0);
+    for (authorities, expected) in [("", "no certificate in it"), ("-----BEGIN CERTIFICATE-----\n?", "PEM")] {
+        let Err(why) = Connections::pinned(authorities.as_bytes(), |_, _| true) else { panic!("{expected}") };
+        assert!(why.contains(expected), "{why}");
+    }
+}
+
+#[tokio::test]
+async fn requests_that_no_model_describes_are_signed() {
+    let now = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
+    let credentials = caller().identity.credentials(now).await.unwrap();
+    let scope = Scope { name: "execute-api", region: "eu-west-1" };
+    let request = hyper::Request::get("http://127.0.0.1/p").header("Host", "a.example.com");
+    let mut request = request.body(bytes::Bytes::new()).unwrap();
+    sign_request(&mut request, scope, &credentials, now).unwrap();
+    let authorization = request.headers()["authorization"].to_str().unwrap();
+    let expected = "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20231114/eu-west-1/execute-api/aws4_request, \
+                    SignedHeaders=host;x-amz-date;x-amz-security-token, Signature=";
+    assert!(authorization.starts_with(expected), "{authorization}");
+
+    let valid = std::time::Duration::from_secs(60);
+    let url =
+        presigned("https://a.example.com/?b=c", &[("x-d", "e")], valid, scope, &credentials, now).unwrap();
+    for part in [
+        "https://a.example.com/?b=c&",
+        "X-Amz-Expires=60",
+        "X-Amz-SignedHeaders=host%3Bx-d",
+        "X-Amz-Signature=",
+    ] {
+        assert!(url.contains(part), "{part} is not in {url}");
+    }
+    assert!(presigned("no url", &[], valid, scope, &credentials, now).is_err());
+}
