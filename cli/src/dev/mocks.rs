@@ -14,10 +14,11 @@ use driver::Seeds;
 use engine::{Call, Execution, TaskOutcome};
 use front::Answer;
 use integrations::mock::{Config, Mocks};
-use integrations::{Answer as TaskAnswer, Answering, NotCallable, Tasks};
+use integrations::{Answer as TaskAnswer, Answering, Cancelling, Job, NotCallable, Polling, Tasks};
 use model::arn::{Arn, Resource as Named};
 use model::error::{Failure, RUNTIME};
 use model::json::{Map, Text, Value};
+use model::timestamp::Timestamp;
 use ports::{Condition, Key, Row, Table};
 
 use super::api::Api;
@@ -193,6 +194,20 @@ impl Tasks for SelectedMocks {
                 }
             }
         })
+    }
+
+    // A mocked state has no jobs: its calls are answered with their results.
+
+    fn poll<'a>(&'a self, job: &'a Job, execution: &'a Execution) -> Polling<'a> {
+        self.otherwise.poll(job, execution)
+    }
+
+    fn next_poll(&self, job: &Job, after: Timestamp) -> Timestamp {
+        self.otherwise.next_poll(job, after)
+    }
+
+    fn cancel<'a>(&'a self, job: &'a Job, execution: &'a Execution) -> Cancelling<'a> {
+        self.otherwise.cancel(job, execution)
     }
 }
 

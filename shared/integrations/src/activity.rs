@@ -9,11 +9,12 @@ use engine::{Call, EffectId, Execution, Stage, TaskOutcome, TaskToken};
 use model::arn::ExecutionArn;
 use model::error::{Failure, RUNTIME, TASK_FAILED};
 use model::json::Value;
+use model::timestamp::Timestamp;
 use ports::{QueueError, Queues};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::tasks::{Answer, Answering, NotCallable, Tasks};
+use crate::tasks::{Answer, Answering, Cancelling, Job, NotCallable, Polling, Tasks};
 
 /// Version of the stored form of [`ActivityTask`].
 const FORMAT: u8 = 1;
@@ -133,5 +134,17 @@ impl Tasks for Activities {
             Resource::Activity { arn } => Box::pin(self.offer(arn, call, execution)),
             _ => self.otherwise.call(call, execution),
         }
+    }
+
+    fn poll<'a>(&'a self, job: &'a Job, execution: &'a Execution) -> Polling<'a> {
+        self.otherwise.poll(job, execution)
+    }
+
+    fn next_poll(&self, job: &Job, after: Timestamp) -> Timestamp {
+        self.otherwise.next_poll(job, after)
+    }
+
+    fn cancel<'a>(&'a self, job: &'a Job, execution: &'a Execution) -> Cancelling<'a> {
+        self.otherwise.cancel(job, execution)
     }
 }

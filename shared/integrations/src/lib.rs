@@ -1,6 +1,6 @@
 //! Performing a task: what stands between an [`engine::Call`] and the world.
 //!
-//! Reading order: [`Tasks`] (the port) and [`Answer`], [`callable`] (what is found before a run
+//! Reading order: [`Tasks`] (the port), [`Answer`] and [`Job`], [`callable`] (what is found before a run
 //! starts), [`mock`] (responses from a mock configuration file), [`activity`] (tasks that wait for a
 //! worker). They stack: [`mock::Mocks`] answers for the states that a test case mocks and hands the
 //! others on; [`Nothing`] calls nothing. What calls services is a crate of its own.
@@ -12,4 +12,7 @@ pub mod activity;
 pub mod mock;
 mod tasks;
 
-pub use tasks::{Answer, Answering, NotCallable, Nothing, Tasks, callable, refused};
+pub use tasks::{
+    Answer, Answering, Cancelling, Job, NotCallable, Nothing, Polled, Polling, Tasks, callable, poll_after,
+    refused,
+};

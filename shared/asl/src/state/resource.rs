@@ -59,6 +59,11 @@ impl Resource {
         crate::resource::by_form(arn).ok()
     }
 
+    /// Whether a Task waits for the job that its call starts: `.sync` and `.sync:2`.
+    pub fn starts_job(&self) -> bool {
+        matches!(self, Resource::Integration { pattern: Pattern::Sync | Pattern::Sync2, .. })
+    }
+
     /// The text of `Resource` in the definition.
     pub fn arn(&self) -> &Text {
         match self {

@@ -6,9 +6,10 @@ use asl::state::Resource;
 use engine::{Call, Execution, TaskOutcome};
 use model::error::{Failure, RUNTIME};
 use model::json::Text;
+use model::timestamp::Timestamp;
 
 use super::config::{Response, TestCase};
-use crate::tasks::{Answer, Answering, NotCallable, Tasks};
+use crate::tasks::{Answer, Answering, Cancelling, Job, NotCallable, Polling, Tasks};
 
 /// Answers for the states that a test case mocks and hands every other call on.
 ///
@@ -81,5 +82,19 @@ impl Tasks for Mocks {
             }
             None => self.otherwise.call(call, execution),
         }
+    }
+
+    // A mocked state has no jobs: its calls are answered with their results.
+
+    fn poll<'a>(&'a self, job: &'a Job, execution: &'a Execution) -> Polling<'a> {
+        self.otherwise.poll(job, execution)
+    }
+
+    fn next_poll(&self, job: &Job, after: Timestamp) -> Timestamp {
+        self.otherwise.next_poll(job, after)
+    }
+
+    fn cancel<'a>(&'a self, job: &'a Job, execution: &'a Execution) -> Cancelling<'a> {
+        self.otherwise.cancel(job, execution)
     }
 }
