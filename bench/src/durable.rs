@@ -265,7 +265,13 @@ impl Running {
             started_at: self.door.world().now(),
             synchronous: false,
         };
-        let start = Start { execution, revision_id: "1".into(), input: input.clone(), trace_header: None };
+        let start = Start {
+            execution,
+            revision_id: "1".into(),
+            input: input.clone(),
+            trace_header: None,
+            parent: None,
+        };
         match self.door.start(start).await.map_err(|error| error.to_string())? {
             Started::Started { .. } => self.started.fetch_add(1, Ordering::Relaxed),
             Started::AlreadyExists => return Err(format!("{arn} exists already")),

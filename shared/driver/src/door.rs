@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use engine::{Execution, Input, TaskToken, Verdict};
-use journal::execution::Meta;
+use journal::execution::{Meta, Parent};
 use model::arn::ExecutionArn;
 use model::json::{Text, Value};
 use model::status::ExecutionStatus;
@@ -32,6 +32,8 @@ pub struct Start {
     pub input: Value,
     /// `traceHeader` of the request.
     pub trace_header: Option<Text>,
+    /// The task that waits for its end, and is told of it.
+    pub parent: Option<Parent>,
 }
 
 /// What became of a start.
@@ -89,7 +91,7 @@ impl Door {
         let arn = ExecutionArn::parse(&start.execution.arn)
             .map_err(|error| journal::StoreError::Refused(error.to_string()))?;
         let mut meta = Meta::new(start.execution, start.revision_id, start.input);
-        meta.trace_header = start.trace_header;
+        (meta.trace_header, meta.parent) = (start.trace_header, start.parent);
         let meta = Arc::new(meta);
         if create(world, &arn, meta.clone(), Announce::First).await? {
             return Ok(Started::Started { started_at: meta.execution.started_at });
@@ -226,7 +228,7 @@ pub(crate) async fn create(
     world.publish(&meta, None).await?;
     if let Some(ending) = &held.ending {
         // Else META was created with it.
-        if world.publishes(ending.status) {
+        if world.tells(&meta, ending.status) {
             held.ended(world, ending, false).await?;
         }
     } else if let Some(handing) = handing {
@@ -237,15 +239,15 @@ pub(crate) async fn create(
 }
 
 impl Held {
-    /// When a driver has to see whether an end in the first step was published: never when it
-    /// need not be.
+    /// When a driver has to see whether somebody was told of an end in the first step: never when
+    /// nobody is to be.
     fn leaves_to_publish(&self, world: &Inner) -> Option<i64> {
         let status = match self.state.snapshot.status() {
             engine::Status::Running => return None,
             engine::Status::Succeeded { .. } => ExecutionStatus::Succeeded,
             _ => ExecutionStatus::Failed,
         };
-        world.publishes(status).then_some(END_DELAY_MILLIS)
+        world.tells(&self.meta, status).then_some(END_DELAY_MILLIS)
     }
 
     /// When a driver has to look at the execution: in so many milliseconds; never when it has
@@ -254,7 +256,7 @@ impl Held {
         if !matches!(self.state.snapshot.status(), engine::Status::Running) {
             return None;
         }
-        if self.more() || !self.state.open.is_empty() {
+        if self.more() || !self.state.waits_for_jobs() {
             return Some(0);
         }
         let wait = self.wake_at()?.millis_since(world.now());

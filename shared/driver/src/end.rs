@@ -1,9 +1,10 @@
 //! The end of an execution: the terminal record stands, then the status event is out, then META
-//! says so. A success that nobody is told of ends with the record.
+//! says so. A success that nobody is told of ends with the record. Who is told is the bus, and the
+//! task that has started the execution and waits for it.
 
 use std::sync::Arc;
 
-use journal::execution::{Ending, First, Meta};
+use journal::execution::{Ending, First, Meta, Parent};
 use model::arn::ExecutionArn;
 use model::json::{Text, Value, string_len};
 use model::limits;
@@ -12,7 +13,7 @@ use model::timestamp::Timestamp;
 use ports::bus::Event;
 
 use crate::config::StatusEvents;
-use crate::message::Message;
+use crate::message::{Message, News};
 use crate::world::{Inner, WorldError};
 
 /// Whoever ended an execution has published it within this time, unless it crashed.
@@ -33,11 +34,12 @@ impl Inner {
     /// wherever a process may have crashed. `again` publishes the end also when META knew it.
     pub async fn ended(&self, ended: &Ended, again: bool) -> Result<(), WorldError> {
         let Ended { meta, first, ending } = ended;
-        if !self.closes(ending.status) {
+        if !self.closes(meta, ending.status) {
             return Ok(());
         }
         if meta.ending.is_none() || again {
             self.publish(meta, Some(ending)).await?;
+            self.tell_parent(meta).await?;
         }
         self.executions.close(first, ending).await?;
         Ok(())
@@ -51,7 +53,7 @@ impl Inner {
         meta: &Meta,
         ending: &Ending,
     ) -> Result<(), WorldError> {
-        if meta.ending.is_none() && self.closes(ending.status) {
+        if meta.ending.is_none() && self.closes(meta, ending.status) {
             self.send(&Message::look(arn.clone()), END_DELAY_MILLIS).await?;
         }
         Ok(())
@@ -59,8 +61,19 @@ impl Inner {
 
     /// Whether an execution that ends so is not over with its last record: META is to name the end
     /// once it is published, and those that did not succeed are listed apart.
-    pub fn closes(&self, status: ExecutionStatus) -> bool {
-        status != ExecutionStatus::Succeeded || self.publishes(status)
+    pub fn closes(&self, meta: &Meta, status: ExecutionStatus) -> bool {
+        status != ExecutionStatus::Succeeded || self.tells(meta, status)
+    }
+
+    /// Whether somebody is to be told of this end.
+    pub fn tells(&self, meta: &Meta, status: ExecutionStatus) -> bool {
+        self.publishes(status) || meta.parent.is_some()
+    }
+
+    /// Lets the task that waits for this execution look at it now, and not when it would have.
+    async fn tell_parent(&self, meta: &Meta) -> Result<(), WorldError> {
+        let Some(Parent { execution, effect }) = meta.parent.clone() else { return Ok(()) };
+        self.send(&Message { execution, news: News::Poll { effect, at: None } }, 0).await
     }
 
     /// Whether a change to this status is to be published.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use asl::machine::Machine;
 use asl::state::{Resource, StateKind};
 use engine::{Call, DecodeError, EffectId, Env, Execution, Input, Snapshot, Verdict};
+use integrations::Job;
 use journal::StoreError;
 use journal::execution::{AppendError, Ending, First, Loaded, Meta, Owner, Place, Record, Then, Writer};
 use journal::payload::{self, Known, Pool};
@@ -19,8 +20,9 @@ use model::timestamp::Timestamp;
 use ports::Row;
 
 use crate::end::Ended;
+use crate::message::{CANCEL_AGAIN_MILLIS, CANCEL_DELAYS_MILLIS, Message, News};
 use crate::run::input_name;
-use crate::state::{DeliveryId, Holder, State, Step, Steps};
+use crate::state::{DeliveryId, Holder, Made, State, Step, Steps};
 use crate::world::{Inner, WorldError};
 
 /// An execution in hand. What was applied since the last append stands in the draft.
@@ -63,6 +65,10 @@ struct Draft {
     claimed: Vec<Call>,
     /// Calls that nobody waits for any more.
     cancelled: Vec<EffectId>,
+    /// Jobs that nobody waits for any more.
+    jobs: Vec<Job>,
+    /// When that was announced.
+    announced_at: Option<Timestamp>,
     /// Something beside history has changed.
     dirty: bool,
     /// The nonce and the time of the record, kept over attempts to append it: the first may have
@@ -72,12 +78,13 @@ struct Draft {
 
 impl Draft {
     /// What came of a step.
-    fn add(&mut self, history: Vec<HistoryEvent>, cancelled: Vec<EffectId>) {
+    fn add(&mut self, made: Made) {
         match self.history.is_empty() {
-            true => self.history = history,
-            false => self.history.extend(history),
+            true => self.history = made.history,
+            false => self.history.extend(made.history),
         }
-        self.cancelled.extend(cancelled);
+        self.cancelled.extend(made.cancelled);
+        self.jobs.extend(made.jobs);
         self.dirty = true;
     }
 }
@@ -248,7 +255,7 @@ impl Held {
             env.limits = step.limits;
             env.missing_activities = step.missing_activities.into();
             let transition = self.step(&step.input, &env)?;
-            self.state.take(&step.input, step.delivery, transition);
+            self.state.take(&step.input, step.now, step.delivery, transition);
         }
         for effect in steps.closed {
             self.state.close(effect);
@@ -288,13 +295,14 @@ impl Held {
         env.limits = world.limits;
         env.missing_activities = self.missing_activities.clone();
         let transition = self.step(&input, &env)?;
-        let made = self.state.take(&input, delivery, transition);
-        if made.verdict != Verdict::Accepted {
+        let made = self.state.take(&input, now, delivery, transition);
+        let verdict = made.verdict;
+        if verdict != Verdict::Accepted {
             // Nothing has changed; nobody need remember it.
             self.state.recent.retain(|(taken, _)| Some(*taken) != delivery);
-            return Ok(made.verdict);
+            return Ok(verdict);
         }
-        self.draft.add(made.history, made.cancelled);
+        self.draft.add(made);
         self.draft.steps.steps.push(Step {
             input,
             delivery,
@@ -303,7 +311,7 @@ impl Held {
             limits: world.limits,
             missing_activities: self.missing_activities.to_vec(),
         });
-        Ok(made.verdict)
+        Ok(verdict)
     }
 
     fn step(&mut self, input: &Input, env: &Env) -> Result<engine::Transition, WorldError> {
@@ -327,8 +335,8 @@ impl Held {
         let empty = Snapshot::new(self.execution.clone());
         let snapshot = std::mem::replace(&mut self.state.snapshot, empty);
         let transition = engine::give_up(snapshot, failure, &env);
-        let made = self.state.take(&Input::Continue, None, transition);
-        self.draft.add(made.history, made.cancelled);
+        let made = self.state.take(&Input::Continue, env.now, None, transition);
+        self.draft.add(made);
         // Such a record cannot be repeated by stepping: it carries its state.
         self.full.records_since = u32::MAX;
         Ok(())
@@ -357,7 +365,7 @@ impl Held {
     /// Nobody has this call: its owner is gone, and it is safe to repeat.
     pub fn release(&mut self, effect: EffectId) {
         for open in &mut self.state.open {
-            if let (true, Holder::Owner { repeat: Some(call), .. }) = (open.effect == effect, &open.holder) {
+            if let (true, Holder::Owner { call: Some(call), .. }) = (open.effect == effect, &open.holder) {
                 open.holder = Holder::Nobody(call.clone());
             }
         }
@@ -405,6 +413,7 @@ impl Held {
             None => (Writer(world.random()?), world.now()),
         };
         self.draft.writer = Some((writer, at));
+        self.announce_cancels(world).await?;
         let scope = self.place.scope();
         let config = world.executions.store().config();
         let (mut blobs, mut pool) = (Vec::new(), Pool::default());
@@ -441,14 +450,14 @@ impl Held {
         let wake_at = self.parks_until(world);
         let appended = match self.seq {
             None => {
-                // META names an end once its event is out.
-                let closed = ending.clone().filter(|ending| !world.publishes(ending.status));
+                // META names an end once those who are to be told of it were.
+                let closed = ending.clone().filter(|ending| !world.tells(&self.meta, ending.status));
                 let meta = Meta { ending: closed, ..(*self.meta).clone() };
                 world.executions.create(&self.place, &meta, record, wake_at, blobs, &mut self.known).await
             }
             Some(_) => {
                 let then = match (&ending, wake_at) {
-                    (Some(ending), _) if !world.closes(ending.status) => Then::IsOver(&self.meta),
+                    (Some(ending), _) if !world.closes(&self.meta, ending.status) => Then::IsOver(&self.meta),
                     (None, Some(at)) => Then::Wakes(at),
                     _ => Then::GoesOn,
                 };
@@ -479,6 +488,23 @@ impl Held {
         self.known.let_go();
         self.superseded.extend(superseded);
         Ok(Appended { start: draft.claimed, cancel: draft.cancelled, at })
+    }
+
+    /// Whoever appends the record may have no way to end jobs, or stop right behind it. So what it
+    /// cancels is announced before, to a driver that looks a little later whether it stands.
+    async fn announce_cancels(&mut self, world: &Inner) -> Result<(), WorldError> {
+        let now = world.now();
+        let announced = self.draft.announced_at.is_some_and(|at| now.millis_since(at) < CANCEL_AGAIN_MILLIS);
+        if self.draft.jobs.is_empty() || announced {
+            return Ok(());
+        }
+        for job in &self.draft.jobs {
+            let news = News::Cancel { job: Box::new(job.clone()), looks: 0 };
+            let message = Message { execution: self.arn.clone(), news };
+            world.send(&message, CANCEL_DELAYS_MILLIS[0]).await?;
+        }
+        self.draft.announced_at = Some(now);
+        Ok(())
     }
 
     /// Whether the next record carries the state: always while that is small, else once the steps
@@ -513,7 +539,7 @@ impl Held {
     /// entered among the wake-ups.
     fn parks_until(&self, world: &Inner) -> Option<Timestamp> {
         let at = self.wake_at()?;
-        let waits = self.state.open.is_empty() && !self.state.snapshot.more();
+        let waits = self.state.waits_for_jobs() && !self.state.snapshot.more();
         (waits && at.millis_since(world.now()) > world.config.delay_millis_max).then_some(at)
     }
 

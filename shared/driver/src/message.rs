@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use engine::Input;
+use engine::{EffectId, Input};
+use integrations::Job;
 use journal::StoreError;
 use journal::execution::Meta;
 use journal::payload::Payloads;
@@ -12,10 +13,10 @@ use model::json::Value;
 use model::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::state::DeliveryId;
+use crate::state::{DeliveryId, visit_job};
 
 /// Version of the stored form.
-const FORMAT: u8 = 3;
+const FORMAT: u8 = 4;
 
 /// A message to whoever drives an execution.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,9 +39,31 @@ pub(crate) enum News {
         /// The record that set it, if that is known: most often it is the newest still.
         seq: Option<u64>,
     },
+    /// A job is to be asked for.
+    Poll {
+        /// The task that waits for it.
+        effect: EffectId,
+        /// At this time of its schedule; at once where something may have changed.
+        at: Option<Timestamp>,
+    },
+    /// A job that nobody waits for once the record is written that its task ends with. The message is
+    /// sent before.
+    Cancel {
+        /// The job.
+        job: Box<Job>,
+        /// How often somebody has found that the task waits for it still.
+        looks: u32,
+    },
     /// Nothing: the execution is to be looked at.
     Look,
 }
+
+/// How many milliseconds after it is sent a [`News::Cancel`] arrives; after each it is sent again
+/// where the task waits still. After the last, the record will not come: whoever ends the task then
+/// says so again.
+pub(crate) const CANCEL_DELAYS_MILLIS: [i64; 3] = [1_000, 30_000, 240_000];
+/// A writer that has tried for so long announces again what the record cancels.
+pub(crate) const CANCEL_AGAIN_MILLIS: i64 = 60_000;
 
 /// META of an execution that is to exist. Most often it does when the message arrives, and nobody
 /// reads it.
@@ -121,7 +144,8 @@ impl Payloads for News {
         match self {
             News::Start(Begin::Sent(meta)) => Arc::make_mut(meta).visit(visitor),
             News::Input(_, input) => input.visit_payloads(visitor),
-            News::Start(Begin::Received(_)) | News::Wake { .. } | News::Look => {}
+            News::Cancel { job, .. } => visit_job(job, visitor),
+            News::Start(Begin::Received(_)) | News::Wake { .. } | News::Poll { .. } | News::Look => {}
         }
     }
 }
@@ -168,7 +192,7 @@ mod tests {
     #[test]
     fn other_formats_are_refused_by_number() {
         let said = |bytes: &[u8]| Message::decode(bytes).unwrap_err().to_string();
-        assert_eq!(said(&[9, 1]), "a message cannot be read: it has format 9, this version reads format 3");
+        assert_eq!(said(&[9, 1]), "a message cannot be read: it has format 9, this version reads format 4");
         assert_eq!(said(&[]), "a message cannot be read: it is empty");
     }
 }

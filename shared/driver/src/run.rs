@@ -1,23 +1,22 @@
 //! The loop.
 
-use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use asl::machine::Machine;
 use engine::{
-    Call, Effect, EffectId, Env, Execution, Input, Snapshot, Status, TaskOutcome, TaskToken, Transition,
-    Verdict,
+    Call, Effect, EffectId, Env, Execution, Input, Snapshot, Status, TaskToken, Transition, Verdict,
 };
-use integrations::{Answer, Tasks};
-use model::error::{Failure, TASK_FAILED};
+use integrations::{Job, Tasks};
 use model::json::{Text, Value};
 use model::limits::Limits;
 use model::timestamp::Timestamp;
 use tokio::sync::oneshot;
-use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 
+use crate::calls::{Calls, Came};
+use crate::held::panic_message;
 use crate::inbox::{Delivery, Inbox};
 use crate::seeds::Seeds;
 use ports::Clock;
@@ -70,9 +69,14 @@ pub enum DriveError {
 struct Open {
     state: Text,
     token: Option<TaskToken>,
-    /// Set while the call itself runs; not while a worker or a callback is awaited.
-    running: Option<AbortHandle>,
+    /// Whether the call itself runs; not while a job, a worker or a callback is awaited.
+    running: bool,
+    /// The job that it has started, and when that is to be asked for.
+    job: Option<(Box<Job>, Timestamp)>,
 }
+
+/// How long the end of an execution waits for the ends of its jobs.
+const END_JOBS: Duration = Duration::from_secs(10);
 
 /// What is to happen by itself.
 struct Due {
@@ -87,7 +91,7 @@ struct Due {
 /// What happened next.
 enum Happened {
     Input(Input, Option<oneshot::Sender<Verdict>>),
-    Answered(EffectId, Result<Answer, JoinError>),
+    Came(Came),
     Nothing,
 }
 
@@ -103,13 +107,19 @@ impl Drive<'_> {
         observe: &mut (dyn FnMut(&Transition) + Send),
     ) -> Result<Snapshot, DriveError> {
         let execution = Arc::new(execution);
-        let mut calls = Calls::default();
+        let mut calls = OpenCalls {
+            open: BTreeMap::new(),
+            running: Calls::default(),
+            tasks: self.tasks.clone(),
+            execution: execution.clone(),
+            clock: self.clock.clone(),
+        };
         let mut snapshot = Snapshot::new((*execution).clone());
         let mut due = Due { start: Some(input), more: false, wake_at: None };
         loop {
             let (input, reply) = match self.next(&mut calls, &mut due).await? {
                 Happened::Input(input, reply) => (input, reply),
-                Happened::Answered(effect, answer) => match calls.answered(effect, answer) {
+                Happened::Came(came) => match calls.came(came) {
                     Some(input) => (input, None),
                     None => continue,
                 },
@@ -130,11 +140,13 @@ impl Drive<'_> {
             }
             for effect in effects {
                 match effect {
-                    Effect::Call(call) => calls.start(*call, &self.tasks, &execution),
-                    Effect::Cancel { effect } => calls.close(effect),
+                    Effect::Call(call) => calls.start(*call),
+                    Effect::Cancel { effect } => calls.cancel(effect),
                 }
             }
             if !more && !matches!(snapshot.status(), Status::Running) {
+                // Whoever ends a job has so much time for it.
+                let _ = tokio::time::timeout(END_JOBS, calls.end_jobs()).await;
                 return Ok(snapshot);
             }
         }
@@ -155,14 +167,15 @@ impl Drive<'_> {
         )
     }
 
-    async fn next(&mut self, calls: &mut Calls, due: &mut Due) -> Result<Happened, DriveError> {
+    async fn next(&mut self, calls: &mut OpenCalls, due: &mut Due) -> Result<Happened, DriveError> {
         if let Some(input) = due.start.take() {
             return Ok(Happened::Input(Input::Start { input }, None));
         }
         // An execution that never waits must not keep its thread from those who would stop it.
         tokio::task::yield_now().await;
         // Until something answers a call, time passes as it does; unless nothing can any more.
-        let unanswerable = self.inbox.is_none() && calls.running.is_empty();
+        calls.poll_due();
+        let unanswerable = self.inbox.is_none() && !calls.is_answerable();
         if let Some(at) = due.wake_at
             && !due.more
             && (calls.open.is_empty() || unanswerable)
@@ -173,6 +186,7 @@ impl Drive<'_> {
         if unanswerable && !due.more && due.wake_at.is_none() {
             return Err(DriveError::Abandoned { states: calls.waiting() });
         }
+        let next_at = due.wake_at.into_iter().chain(calls.poll_at()).min();
         tokio::select! {
             biased;
             delivery = receive(&mut self.inbox) => match delivery {
@@ -184,8 +198,8 @@ impl Drive<'_> {
             },
             () = std::future::ready(()), if due.more => Ok(Happened::Input(Input::Continue, None)),
             () = std::future::ready(()), if overdue => Ok(Happened::Input(Input::Wake, None)),
-            Some(joined) = calls.running.join_next_with_id() => Ok(calls.joined(joined)),
-            () = sleep(self.clock.as_ref(), due.wake_at) => Ok(Happened::Nothing),
+            came = calls.running.next() => Ok(came.map_or(Happened::Nothing, Happened::Came)),
+            () = sleep(self.clock.as_ref(), next_at) => Ok(Happened::Nothing),
         }
     }
 }
@@ -205,59 +219,99 @@ async fn sleep(clock: &dyn Clock, wake_at: Option<Timestamp>) {
 }
 
 /// The calls of an execution that have not ended.
-#[derive(Default)]
-struct Calls {
+struct OpenCalls {
     open: BTreeMap<EffectId, Open>,
     /// Aborts what still runs when it is dropped.
-    running: JoinSet<Answer>,
-    effects: BTreeMap<Id, EffectId>,
+    running: Calls,
+    tasks: Arc<dyn Tasks>,
+    execution: Arc<Execution>,
+    clock: Arc<dyn Clock>,
 }
 
-impl Calls {
-    fn start(&mut self, call: Call, tasks: &Arc<dyn Tasks>, execution: &Arc<Execution>) {
+impl OpenCalls {
+    fn start(&mut self, call: Call) {
         let (effect, state, token) = (call.effect, call.state.clone(), call.token.clone());
-        let (tasks, execution) = (tasks.clone(), execution.clone());
-        let handle = self.running.spawn(async move { tasks.call(&call, &execution).await });
-        self.effects.insert(handle.id(), effect);
-        self.open.insert(effect, Open { state, token, running: Some(handle) });
+        self.open.insert(effect, Open { state, token, running: true, job: None });
+        self.running.start(call, &self.tasks, &self.execution);
     }
 
-    /// The call has ended, or nobody waits for it any more.
+    /// The call has ended, and its job with it or not: nobody asks for it any more.
     fn close(&mut self, effect: EffectId) {
-        if let Some(handle) = self.open.remove(&effect).and_then(|open| open.running) {
-            handle.abort();
+        self.open.remove(&effect);
+        self.running.abort(effect);
+    }
+
+    /// Nobody waits for the call any more.
+    fn cancel(&mut self, effect: EffectId) {
+        self.running.abandon(effect);
+        if let Some((job, _)) = self.open.remove(&effect).and_then(|open| open.job) {
+            self.running.cancel(*job, &self.tasks, &self.execution);
         }
     }
 
-    fn joined(&mut self, joined: Result<(Id, Answer), JoinError>) -> Happened {
-        let (id, answer) = match joined {
-            Ok((id, answer)) => (id, Ok(answer)),
-            Err(error) => (error.id(), Err(error)),
-        };
-        match self.effects.remove(&id) {
-            Some(effect) => Happened::Answered(effect, answer),
-            None => Happened::Nothing,
-        }
-    }
-
-    /// What the engine is told of an answer; nothing when nobody waits for it, or when a worker
-    /// is awaited.
-    fn answered(&mut self, effect: EffectId, answer: Result<Answer, JoinError>) -> Option<Input> {
-        let open = self.open.get_mut(&effect)?;
-        open.running = None;
-        match answer {
-            Ok(Answer::Settled(outcome)) => Some(Input::TaskSettled { effect, outcome }),
-            Ok(Answer::Submitted(output)) => Some(Input::TaskSubmitted { effect, output }),
-            Ok(Answer::Queued) => None,
-            Err(error) if error.is_cancelled() => None,
-            Err(error) => {
-                let message = panic_message(error.into_panic().as_ref());
-                let cause =
-                    format!("the call of state `{}` failed inside this program: {message}", open.state);
-                let outcome = TaskOutcome::failed(Failure::new(TASK_FAILED, cause));
-                Some(Input::TaskSettled { effect, outcome })
+    /// What the engine is told of what came; nothing when nobody waits for it, or when a worker is
+    /// awaited.
+    fn came(&mut self, came: Came) -> Option<Input> {
+        match came {
+            Came::Input(input) => {
+                let (Input::TaskSettled { effect, .. } | Input::TaskSubmitted { effect, .. }) = &input else {
+                    return None;
+                };
+                self.open.get_mut(effect)?.running = false;
+                Some(input)
+            }
+            Came::Started(call, output) => {
+                let (effect, since) = (call.effect, self.clock.now());
+                let job = Box::new(Job { call: *call, output: output.clone(), since });
+                let Some(open) = self.open.get_mut(&effect) else {
+                    self.running.cancel(*job, &self.tasks, &self.execution);
+                    return None;
+                };
+                let at = self.tasks.next_poll(&job, since);
+                (open.running, open.job) = (false, Some((job, at)));
+                Some(Input::TaskSubmitted { effect, output })
+            }
+            Came::Running(effect) => {
+                let (job, at) = self.open.get_mut(&effect)?.job.as_mut()?;
+                *at = self.tasks.next_poll(job, self.clock.now());
+                None
+            }
+            Came::Orphan(call, output) => {
+                let job = Job { call: *call, output, since: self.clock.now() };
+                self.running.cancel(job, &self.tasks, &self.execution);
+                None
+            }
+            Came::Queued(effect) => {
+                self.open.get_mut(&effect)?.running = false;
+                None
             }
         }
+    }
+
+    /// Jobs that nobody asks for now.
+    fn waiting_jobs(&self) -> impl Iterator<Item = (&Job, Timestamp)> {
+        let waiting = self.open.iter().filter(|(effect, _)| !self.running.contains(**effect));
+        waiting.filter_map(|(_, open)| open.job.as_ref().map(|(job, at)| (&**job, *at)))
+    }
+
+    /// When a job is to be asked for.
+    fn poll_at(&self) -> Option<Timestamp> {
+        self.waiting_jobs().map(|(_, at)| at).min()
+    }
+
+    /// Asks for every job that it is time for.
+    fn poll_due(&mut self) {
+        let now = self.clock.now();
+        let due: Vec<Job> =
+            self.waiting_jobs().filter(|(_, at)| *at <= now).map(|(job, _)| job.clone()).collect();
+        for job in due {
+            self.running.poll(job, &self.tasks, &self.execution);
+        }
+    }
+
+    /// Whether anybody may answer.
+    fn is_answerable(&self) -> bool {
+        !self.running.is_empty() || self.open.values().any(|open| open.job.is_some())
     }
 
     /// The call that ends if the engine accepts `input`.
@@ -266,7 +320,7 @@ impl Calls {
             Input::TaskSettled { effect, .. } | Input::TaskLost { effect } => Some(*effect),
             // A callback that overtakes its call is kept by the engine; the call goes on.
             Input::Callback { token, .. } => {
-                let answers = |open: &&Open| open.token.as_ref() == Some(token) && open.running.is_none();
+                let answers = |open: &&Open| open.token.as_ref() == Some(token) && !open.running;
                 self.open.iter().find(|(_, open)| answers(open)).map(|(effect, _)| *effect)
             }
             Input::Start { .. }
@@ -282,6 +336,15 @@ impl Calls {
     fn waiting(&self) -> Vec<String> {
         self.open.values().map(|open| format!("state `{}`", open.state)).collect()
     }
+
+    /// Waits for the ends of jobs that nobody waits for, and for calls that may start such.
+    async fn end_jobs(&mut self) {
+        while !self.running.is_empty() {
+            if let Some(came) = self.running.next().await {
+                self.came(came);
+            }
+        }
+    }
 }
 
 pub(crate) fn input_name(input: &Input) -> &'static str {
@@ -296,13 +359,5 @@ pub(crate) fn input_name(input: &Input) -> &'static str {
         Input::Callback { .. } => "Callback",
         Input::Heartbeat { .. } => "Heartbeat",
         Input::Stop { .. } => "Stop",
-    }
-}
-
-fn panic_message(panic: &(dyn Any + Send)) -> String {
-    match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
-        (Some(text), _) => (*text).to_owned(),
-        (None, Some(text)) => text.clone(),
-        (None, None) => "no message".to_owned(),
     }
 }

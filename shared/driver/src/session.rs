@@ -1,5 +1,7 @@
 //! The session: one execution in the hands of one driver, from a message to a rest.
 
+mod jobs;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -18,6 +20,7 @@ use crate::mailbox::Mailbox;
 use crate::message::{Message, News};
 use crate::state::{DeliveryId, Holder};
 use crate::world::{Inner, WorldError};
+use jobs::Jobs;
 
 /// What every session of a driver shares.
 pub(crate) struct Shared {
@@ -44,7 +47,7 @@ impl Arrival {
             _ if self.again => None,
             News::Start(_) => Some(0),
             News::Wake { seq, .. } => *seq,
-            News::Input(..) | News::Look => None,
+            News::Input(..) | News::Poll { .. } | News::Cancel { .. } | News::Look => None,
         }
     }
 }
@@ -72,9 +75,13 @@ struct Session<'a> {
     inputs: Vec<(Input, Option<DeliveryId>)>,
     /// Calls that wait for somebody else now, which no record says yet.
     queued: Vec<EffectId>,
+    jobs: Jobs,
     began: Timestamp,
     /// The message that began the session had been received before.
     again: bool,
+    /// Something beside jobs has brought it here: it sees to it that whatever others have in hand
+    /// comes to its end. A message about a job is no reason, since others have said so before.
+    looks_after: bool,
     /// It was this session that ended the execution.
     ended: bool,
     /// A timer that is known to have a message of its own.
@@ -141,7 +148,12 @@ async fn hold(
                 News::Start(_) | News::Input(..) if !first.again => {
                     world.ended_elsewhere(arn, &ended.meta, &ended.ending).await?;
                 }
+                // Whoever ended it has a message of its own.
+                News::Poll { .. } | News::Cancel { .. } if !first.again => {}
                 _ => world.ended(&ended, first.again).await?,
+            }
+            if let News::Cancel { job, .. } = first.news {
+                jobs::cancel(shared, &ended.meta, *job).await;
             }
             return Ok(Left::Done);
         }
@@ -154,16 +166,23 @@ async fn hold(
         stale: false,
         inputs: Vec::new(),
         queued: Vec::new(),
+        jobs: Jobs::default(),
         began: world.now(),
         again: first.again,
+        looks_after: false,
         ended: false,
         announced: None,
     };
-    if let (News::Wake { at, .. }, false) = (&first.news, first.again) {
-        // The timer that is set now has a message of its own, unless it is this one.
-        session.announced = session.held.wake_at().filter(|wake_at| wake_at != at);
+    // The timer that is set now has a message of its own, unless it is this one.
+    match &first.news {
+        _ if first.again => {}
+        News::Wake { at, .. } => {
+            session.announced = session.held.wake_at().filter(|wake_at| wake_at != at);
+        }
+        News::Poll { .. } | News::Cancel { .. } => session.announced = session.held.wake_at(),
+        News::Start(_) | News::Input(..) | News::Look => {}
     }
-    session.arrived(first);
+    session.arrivals.push_back(first);
     let pause_min = world.config.retry_millis;
     let mut pause = pause_min;
     loop {
@@ -188,8 +207,16 @@ impl Session<'_> {
     }
 
     fn arrived(&mut self, arrival: Arrival) {
-        if let News::Input(id, input) = arrival.news {
-            self.inputs.push((input, Some(id)));
+        let Arrival { news, again } = arrival;
+        if again {
+            self.ask_for_all();
+        }
+        self.looks_after |= again || !matches!(news, News::Poll { .. } | News::Cancel { .. });
+        match news {
+            News::Input(id, input) => self.inputs.push((input, Some(id))),
+            News::Poll { effect, at } => self.ask(effect, at),
+            News::Cancel { job, .. } => self.cancel_unless_open(*job),
+            News::Start(_) | News::Wake { .. } | News::Look => {}
         }
     }
 
@@ -209,6 +236,11 @@ impl Session<'_> {
         }
         while let Some(arrival) = self.arrivals.front_mut() {
             world.executions.inline(&mut arrival.news).await?;
+            if let News::Cancel { job, looks } = &arrival.news
+                && self.held.state.job(job.call.effect).is_some()
+            {
+                jobs::look_again(&world, &self.held.arn, job, *looks).await?;
+            }
             if let Some(arrival) = self.arrivals.pop_front() {
                 self.arrived(arrival);
             }
@@ -226,6 +258,7 @@ impl Session<'_> {
             } else {
                 self.world().ended_elsewhere(&self.held.arn, &self.held.meta, &ending).await?;
             }
+            self.end_jobs().await;
             let world = self.shared.world.clone();
             self.held.unpark(&world).await;
             return Ok(Next::Leave(Left::Done));
@@ -241,6 +274,9 @@ impl Session<'_> {
         if self.held.changed() {
             return self.append().await;
         }
+        if starts {
+            self.poll_due();
+        }
         self.rest(mailbox, foreign_until, starts).await
     }
 
@@ -255,6 +291,8 @@ impl Session<'_> {
             let verdict = self.held.apply(&world, input.clone(), id)?;
             if verdict == Verdict::Accepted {
                 kept.push((input, id));
+            } else {
+                self.refused(&input);
             }
         }
         // Until they are appended: another writer may come first.
@@ -307,10 +345,11 @@ impl Session<'_> {
             .open
             .iter()
             .filter_map(|open| match &open.holder {
-                Holder::Owner { owner, since, repeat } => {
-                    Some((open.effect, *owner, *since, repeat.is_some()))
+                Holder::Owner { owner, since, call } => {
+                    let repeatable = call.as_ref().is_some_and(|call| self.shared.tasks.is_repeatable(call));
+                    Some((open.effect, *owner, *since, repeatable))
                 }
-                Holder::Nobody(_) => None,
+                Holder::Nobody(_) | Holder::Job(_) => None,
             })
             .collect();
         for (effect, owner, since, repeatable) in owned {
@@ -358,6 +397,8 @@ impl Session<'_> {
             match self.held.append(&world, Some(self.shared.me)).await {
                 Ok(appended) => {
                     self.ended = self.held.ending.is_some();
+                    self.looks_after = true;
+                    self.note_started();
                     self.inputs.clear();
                     self.queued.clear();
                     self.announced = None;
@@ -386,7 +427,7 @@ impl Session<'_> {
 
     fn appended(&mut self, world: &Inner, appended: Appended) {
         for effect in appended.cancel {
-            self.calls.abort(effect);
+            self.calls.abandon(effect);
         }
         // Others may take this driver for dead before a call that is begun too late has ended;
         // such a claim is given back, which its next record does.
@@ -408,19 +449,18 @@ impl Session<'_> {
     /// After others have appended: calls that nobody waits for any more are aborted.
     fn drop_stale(&mut self) {
         for effect in self.calls.effects() {
-            let mine = self.held.state.open.iter().any(|open| {
-                open.effect == effect
-                    && matches!(open.holder, Holder::Owner { owner, .. } if owner == self.shared.me)
-            });
-            if !mine {
-                self.calls.abort(effect);
+            match self.held.state.open.iter().find(|open| open.effect == effect).map(|open| &open.holder) {
+                Some(Holder::Owner { owner, .. }) if *owner == self.shared.me => {}
+                Some(Holder::Job(_)) if self.jobs.is_polled(effect) => {}
+                Some(_) => self.calls.abort(effect),
+                None => self.calls.abandon(effect),
             }
         }
     }
 
     fn abort_all(&mut self) {
         for effect in self.calls.effects() {
-            self.calls.abort(effect);
+            self.calls.abandon(effect);
         }
     }
 
@@ -432,10 +472,10 @@ impl Session<'_> {
         starts: bool,
     ) -> Result<Next, WorldError> {
         let world = self.shared.world.clone();
-        let wake_at = self.held.wake_at();
+        let next_at = self.held.wake_at().into_iter().chain(self.next_poll_at()).min();
         if self.calls.is_empty() {
             let soon =
-                wake_at.is_some_and(|at| at.millis_since(world.now()) <= world.config.sleep_millis_max);
+                next_at.is_some_and(|at| at.millis_since(world.now()) <= world.config.sleep_millis_max);
             if !soon || !starts || foreign_until.is_some() {
                 return self.leave(&world, foreign_until).await;
             }
@@ -457,7 +497,7 @@ impl Session<'_> {
                     self.came(came);
                 }
             }
-            () = sleep_until(&world, wake_at) => {}
+            () = sleep_until(&world, next_at) => {}
             () = async { drop(closing.wait_for(|closing| *closing).await) }, if starts => {}
         }
         Ok(Next::Go)
@@ -466,6 +506,9 @@ impl Session<'_> {
     fn came(&mut self, came: Option<Came>) {
         match came {
             Some(Came::Input(input)) => self.inputs.push((input, None)),
+            Some(Came::Started(call, output)) => self.started(call, output),
+            Some(Came::Running(effect)) => self.runs(effect),
+            Some(Came::Orphan(call, output)) => self.cancel_started(*call, output),
             Some(Came::Queued(effect)) => self.queued.push(effect),
             None => {}
         }
@@ -479,7 +522,9 @@ impl Session<'_> {
         if let Some(until) = foreign_until {
             // Its owner brings it to rest; this looks after it in case the owner does not.
             let wait = self.held.wake_at().map_or(at(until), |wake_at| at(until).min(at(wake_at)));
-            world.send(&look, wait.max(1)).await?;
+            if self.looks_after {
+                world.send(&look, wait.max(1)).await?;
+            }
         } else if self.held.state.unclaimed().next().is_some() || self.held.more() {
             // Handed over: the shift has ended, or the driver is closing.
             world.send(&look, 0).await?;
@@ -494,6 +539,7 @@ impl Session<'_> {
                 return self.append().await;
             }
         }
+        self.send_polls(world).await?;
         self.held.unpark(world).await;
         Ok(Next::Leave(Left::Done))
     }

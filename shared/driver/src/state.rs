@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use engine::{Call, DecodeError, Effect, EffectId, Execution, Input, Snapshot, Transition, Verdict};
+use integrations::Job;
 use journal::execution::Owner;
 use journal::payload::Payloads;
 use model::json::{Text, Value};
@@ -41,8 +42,21 @@ pub(crate) struct Open {
 pub(crate) enum Holder {
     /// Nobody yet: a driver claims it with a record of its own.
     Nobody(Box<Call>),
-    /// The driver that claimed it at this time; with the call where it is safe to repeat.
-    Owner { owner: Owner, since: Timestamp, repeat: Option<Box<Call>> },
+    /// The driver that claimed it at this time; with the call where it is safe to repeat, or starts
+    /// a job.
+    Owner { owner: Owner, since: Timestamp, call: Option<Box<Call>> },
+    /// No driver: the call was accepted, and its job runs.
+    Job(Box<Job>),
+}
+
+impl Open {
+    /// The job that its task waits for.
+    pub fn job(&self) -> Option<&Job> {
+        match &self.holder {
+            Holder::Job(job) => Some(job),
+            Holder::Nobody(_) | Holder::Owner { .. } => None,
+        }
+    }
 }
 
 /// One input as it was taken, with what a replay of it needs.
@@ -62,7 +76,7 @@ pub(crate) struct Steps {
     pub steps: Vec<Step>,
     /// Calls that wait for somebody else now, without an input that says so.
     pub closed: Vec<EffectId>,
-    /// Calls that the record's owner claimed, and whether each is safe to repeat.
+    /// Calls that the record's owner claimed, and whether each was kept as safe to repeat.
     pub claimed: Vec<(EffectId, bool)>,
 }
 
@@ -72,6 +86,8 @@ pub(crate) struct Made {
     pub history: Vec<model::history::HistoryEvent>,
     /// Calls that nobody waits for any more.
     pub cancelled: Vec<EffectId>,
+    /// Those among them whose jobs run.
+    pub jobs: Vec<Job>,
 }
 
 impl State {
@@ -80,16 +96,28 @@ impl State {
         State { snapshot, open: Vec::new(), recent: Vec::new() }
     }
 
-    /// Takes the answer of the engine to `input`.
-    pub fn take(&mut self, input: &Input, delivery: Option<DeliveryId>, transition: Transition) -> Made {
+    /// Takes the answer of the engine to `input`, which was given at `now`.
+    pub fn take(
+        &mut self,
+        input: &Input,
+        now: Timestamp,
+        delivery: Option<DeliveryId>,
+        transition: Transition,
+    ) -> Made {
         let Transition { snapshot, history, effects, verdict, .. } = transition;
         self.snapshot = snapshot;
-        let mut cancelled = Vec::new();
+        let (mut cancelled, mut jobs) = (Vec::new(), Vec::new());
         if verdict == Verdict::Accepted {
             match input {
-                Input::TaskSettled { effect, .. }
-                | Input::TaskSubmitted { effect, .. }
-                | Input::TaskLost { effect } => self.close(*effect),
+                Input::TaskSettled { effect, .. } | Input::TaskLost { effect } => {
+                    self.close(*effect);
+                }
+                Input::TaskSubmitted { effect, output } => self.submitted(*effect, output, now),
+                Input::Callback { .. } => {
+                    // Whoever has the token may answer before the job ends, which is forgotten then.
+                    let snapshot = &self.snapshot;
+                    self.open.retain(|open| open.job().is_none() || snapshot.task(open.effect).is_some());
+                }
                 _ => {}
             }
             for effect in effects {
@@ -98,7 +126,9 @@ impl State {
                         self.open.push(Open { effect: call.effect, holder: Holder::Nobody(call) })
                     }
                     Effect::Cancel { effect } => {
-                        self.close(effect);
+                        if let Some(Holder::Job(job)) = self.close(effect) {
+                            jobs.push(*job);
+                        }
                         cancelled.push(effect);
                     }
                 }
@@ -110,7 +140,7 @@ impl State {
             }
             self.recent.push((delivery, verdict));
         }
-        Made { verdict, history, cancelled }
+        Made { verdict, history, cancelled, jobs }
     }
 
     /// What became of a delivery, if it was taken lately.
@@ -118,18 +148,39 @@ impl State {
         self.recent.iter().find(|(taken, _)| *taken == delivery).map(|(_, verdict)| *verdict)
     }
 
-    /// The call has ended, or waits for somebody else.
-    pub fn close(&mut self, effect: EffectId) {
-        self.open.retain(|open| open.effect != effect);
+    /// The call has ended, or waits for somebody else. Who had it.
+    pub fn close(&mut self, effect: EffectId) -> Option<Holder> {
+        let at = self.open.iter().position(|open| open.effect == effect)?;
+        Some(self.open.remove(at).holder)
+    }
+
+    /// The call was accepted.
+    fn submitted(&mut self, effect: EffectId, output: &Value, since: Timestamp) {
+        // A callback may have come before, which has settled the task now.
+        let waits = self.snapshot.task(effect).is_some();
+        let Some(at) = self.open.iter().position(|open| open.effect == effect) else { return };
+        match &self.open[at].holder {
+            Holder::Nobody(call) | Holder::Owner { call: Some(call), .. }
+                if waits && call.resource.starts_job() =>
+            {
+                let job = Job { call: (**call).clone(), output: output.clone(), since };
+                self.open[at].holder = Holder::Job(Box::new(job));
+            }
+            // It was accepted before: a call that is safe to repeat has started one job.
+            Holder::Job(_) if waits => {}
+            _ => {
+                self.open.remove(at);
+            }
+        }
     }
 
     /// Gives a call to `owner`, and gives it back to be started.
     pub fn claim(&mut self, effect: EffectId, owner: Owner, at: Timestamp, repeatable: bool) -> Option<Call> {
         let open = self.open.iter_mut().find(|open| open.effect == effect)?;
         let Holder::Nobody(call) = &open.holder else { return None };
-        let repeat = repeatable.then(|| call.clone());
+        let kept = (repeatable || call.resource.starts_job()).then(|| call.clone());
         let call = (**call).clone();
-        open.holder = Holder::Owner { owner, since: at, repeat };
+        open.holder = Holder::Owner { owner, since: at, call: kept };
         Some(call)
     }
 
@@ -137,8 +188,23 @@ impl State {
     pub fn unclaimed(&self) -> impl Iterator<Item = &Call> {
         self.open.iter().filter_map(|open| match &open.holder {
             Holder::Nobody(call) => Some(&**call),
-            Holder::Owner { .. } => None,
+            Holder::Owner { .. } | Holder::Job(_) => None,
         })
+    }
+
+    /// The jobs that tasks wait for.
+    pub fn jobs(&self) -> impl Iterator<Item = (EffectId, &Job)> {
+        self.open.iter().filter_map(|open| Some((open.effect, open.job()?)))
+    }
+
+    /// The job that the task of this effect waits for.
+    pub fn job(&self, effect: EffectId) -> Option<&Job> {
+        self.open.iter().find(|open| open.effect == effect)?.job()
+    }
+
+    /// Whether every open task waits for a job alone: nothing that a driver has to do.
+    pub fn waits_for_jobs(&self) -> bool {
+        self.open.iter().all(|open| open.job().is_some())
     }
 
     /// The stored form: the length of the snapshot, the snapshot, calls and deliveries.
@@ -171,13 +237,18 @@ impl Payloads for State {
         self.snapshot.visit_payloads(visitor);
         for open in &mut self.open {
             match &mut open.holder {
-                Holder::Nobody(call) | Holder::Owner { repeat: Some(call), .. } => {
-                    call.visit_payloads(visitor)
-                }
-                Holder::Owner { repeat: None, .. } => {}
+                Holder::Nobody(call) | Holder::Owner { call: Some(call), .. } => call.visit_payloads(visitor),
+                Holder::Owner { call: None, .. } => {}
+                Holder::Job(job) => visit_job(job, visitor),
             }
         }
     }
+}
+
+/// Visits the payloads of a job.
+pub(crate) fn visit_job(job: &mut Job, visitor: &mut dyn FnMut(&mut Value)) {
+    job.call.visit_payloads(visitor);
+    visitor(&mut job.output);
 }
 
 impl Steps {

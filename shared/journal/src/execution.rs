@@ -26,7 +26,7 @@ pub use history::{HistoryPage, HistoryQuery};
 pub use key::Place;
 pub use list::{ListPage, ListPosition, ListQuery, Listing};
 pub use load::Loaded;
-pub use meta::{Description, First, Meta};
+pub use meta::{Description, First, Meta, Parent};
 pub use record::{Ending, Owner, Record, Writer};
 pub use wake::{Due, DueKind, DuePage};
 

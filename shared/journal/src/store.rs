@@ -7,7 +7,7 @@ use model::arn::Home;
 use ports::{BlobError, Blobs, Condition, Key, Row, Table, TableError};
 
 /// Version of the layout: keys, rows and records. Another one is refused when a store is opened.
-pub const FORMAT: u8 = 5;
+pub const FORMAT: u8 = 6;
 
 /// Where things are stored, and how. Cheap to clone.
 #[derive(Clone)]

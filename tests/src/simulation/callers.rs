@@ -104,7 +104,13 @@ pub async fn start(world: Arc<Simulated>, place: usize) {
             started_at: door.world().now(),
             synchronous: false,
         };
-        let start = Start { execution, revision_id: "1".into(), input: input.clone(), trace_header: None };
+        let start = Start {
+            execution,
+            revision_id: "1".into(),
+            input: input.clone(),
+            trace_header: None,
+            parent: None,
+        };
         async move { door.start(start).await }
     })
     .await;

@@ -132,7 +132,7 @@ impl Scene {
             started_at: self.clock.now(),
             synchronous: false,
         };
-        let start = Start { execution, revision_id: "1".into(), input, trace_header: None };
+        let start = Start { execution, revision_id: "1".into(), input, trace_header: None, parent: None };
         self.door.start(start).await.unwrap()
     }
 

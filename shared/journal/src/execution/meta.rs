@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use engine::Execution;
-use model::arn::Home;
+use engine::{EffectId, Execution};
+use model::arn::{ExecutionArn, Home};
 use model::error::Failure;
 use model::json::{Text, Value};
 use model::status::ExecutionStatus;
@@ -37,6 +37,18 @@ pub struct Meta {
     pub redrive_count: u32,
     /// When it was redriven last.
     pub redriven_at: Option<Timestamp>,
+    /// The task that waits for its end. Last, and not stored where there is none: most have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<Parent>,
+}
+
+/// A task of another execution that has started this one, and waits for its end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parent {
+    /// Whose task.
+    pub execution: ExecutionArn,
+    /// Which.
+    pub effect: EffectId,
 }
 
 impl Meta {
@@ -50,6 +62,7 @@ impl Meta {
             ending: None,
             redrive_count: 0,
             redriven_at: None,
+            parent: None,
         }
     }
 
@@ -154,7 +167,7 @@ impl Executions {
 
     /// Everything about an execution but its history. What META does not know yet is taken from
     /// the newest record.
-    pub async fn describe(&self, arn: &model::arn::ExecutionArn) -> Result<Option<Description>, StoreError> {
+    pub async fn describe(&self, arn: &ExecutionArn) -> Result<Option<Description>, StoreError> {
         let Some(partition) = key::partition(&self.store.config.home, arn) else { return Ok(None) };
         let Some(row) = self.store.table.get(&key::record(&partition, 0)).await? else { return Ok(None) };
         let (mut meta, first) = split_row(&self.store.config.home, &row)?;

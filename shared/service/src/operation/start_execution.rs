@@ -58,7 +58,7 @@ pub(super) async fn run(service: &Inner, body: &Value) -> Result<Value, ApiError
         started_at: service.clock.now(),
         synchronous: false,
     };
-    let start = Start { execution, revision_id, input, trace_header: request.trace_header };
+    let start = Start { execution, revision_id, input, trace_header: request.trace_header, parent: None };
     match service.door.start(start).await? {
         Started::Started { started_at } => {
             Ok(Answer::new().with("executionArn", arn).with_time("startDate", started_at).into())
