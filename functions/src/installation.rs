@@ -76,7 +76,8 @@ impl Installation {
         });
         let endpoints = Endpoints::from_variables(variables).or_aws();
         let rights = Rights::StateMachines(settings.roles.clone());
-        let services: Arc<dyn Tasks> = Arc::new(Services::new(endpoints, rights));
+        let services = Services::new(endpoints, rights).with_own(Arc::new(service.clone()));
+        let services: Arc<dyn Tasks> = Arc::new(services);
         Ok(Installation {
             world,
             tasks: Arc::new(Activities::new(ports.queues.clone(), services)),

@@ -97,10 +97,12 @@ impl World {
             limits: Limits::SERVICE,
             sdk_action: Some(Services::offers),
         });
-        let api: Arc<dyn Api> = Arc::new(ServiceApi(service));
         let given = settings.endpoints.iter().map(String::as_str);
         let services = Services::new(endpoints(given, settings.lambda_endpoint.as_deref())?, Rights::Own);
-        let services: Arc<dyn Tasks> = Arc::new(services.in_region(settings.region.clone()));
+        let time = clock.clone();
+        let services = services.in_region(settings.region.clone()).with_own(Arc::new(service.clone()));
+        let services: Arc<dyn Tasks> = Arc::new(services.at(Arc::new(move || time.now())));
+        let api: Arc<dyn Api> = Arc::new(ServiceApi(service));
         let tasks: Arc<dyn Tasks> = Arc::new(Activities::new(backend.queues.clone(), services));
         let (api, tasks) = mocked(settings, &backend, api, tasks)?;
 

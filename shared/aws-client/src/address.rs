@@ -83,6 +83,11 @@ impl Endpoints {
         self.services.get(&variable_of(service_id)).or(self.all.as_ref())
     }
 
+    /// Whether a service has a place that is its own.
+    pub fn has_own(&self, service_id: &str) -> bool {
+        self.services.contains_key(&variable_of(service_id))
+    }
+
     /// The address that is configured for a service.
     pub fn of(&self, service_id: &str) -> Option<&str> {
         match self.place(service_id)? {

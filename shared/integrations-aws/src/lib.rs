@@ -9,6 +9,7 @@
 mod callers;
 mod failure;
 mod optimized;
+mod own_api;
 mod roles;
 mod sdk;
 #[cfg(test)]
@@ -25,7 +26,9 @@ use aws_client::{Caller, Client, Connections, Endpoints, Failed, Place};
 use aws_wire::catalog::Operation;
 use aws_wire::node::Node;
 use engine::{Call, Execution, TaskOutcome};
-use integrations::{Answer, Answering, Cancelling, Job, NotCallable, Polling, Tasks, poll_after, refused};
+use integrations::{
+    Answer, Answering, Cancelling, Job, NotCallable, OwnApi, Polling, Tasks, poll_after, refused,
+};
 use model::error::Failure;
 use model::timestamp::Timestamp;
 use tokio::sync::OnceCell;
@@ -43,7 +46,9 @@ pub struct Services {
     endpoints: Endpoints,
     callers: Callers,
     client: OnceCell<Arc<Client>>,
-    now: fn() -> Timestamp,
+    /// Step Functions, where that is this installation.
+    own: Option<Arc<dyn OwnApi>>,
+    now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }
 
 /// Which call a task is.
@@ -64,7 +69,13 @@ const USER_AGENT: &str = concat!("stepwright/", env!("CARGO_PKG_VERSION"));
 impl Services {
     /// Services at these places, called with these rights.
     pub fn new(endpoints: Endpoints, rights: Rights) -> Services {
-        Services { endpoints, callers: Callers::new(rights), client: OnceCell::new(), now: wall_clock }
+        Services {
+            endpoints,
+            callers: Callers::new(rights),
+            client: OnceCell::new(),
+            own: None,
+            now: Arc::new(wall_clock),
+        }
     }
 
     /// The same in a Region, whatever the environment says.
@@ -76,6 +87,16 @@ impl Services {
     /// The same for somebody who is known: nothing is read from the environment.
     pub fn called_by(self, own: Caller, rights: Rights) -> Services {
         Services { callers: Callers::of(own, rights), ..self }
+    }
+
+    /// The same with an API that tasks call which call Step Functions, unless that has a place of its own.
+    pub fn with_own(self, own: Arc<dyn OwnApi>) -> Services {
+        Services { own: Some(own), ..self }
+    }
+
+    /// The same with another clock.
+    pub fn at(self, now: Arc<dyn Fn() -> Timestamp + Send + Sync>) -> Services {
+        Services { now, ..self }
     }
 
     /// Says whether there is an SDK integration: what [`asl`] asks when it checks a definition.
@@ -109,6 +130,13 @@ impl Services {
         }
     }
 
+    /// The API that an operation of Step Functions goes to, if it is this installation's.
+    pub(crate) fn own_for(&self, operation: &Operation) -> Option<&dyn OwnApi> {
+        let service = operation.service();
+        let is_own = service.key == "sfn" && !self.endpoints.has_own(service.service_id);
+        self.own.as_deref().filter(|_| is_own)
+    }
+
     async fn client(&self) -> Result<Arc<Client>, String> {
         let client = self.client.get_or_try_init(|| async {
             let connections = Connections::new()?;
@@ -125,6 +153,9 @@ impl Services {
         call: &Call,
         execution: &Execution,
     ) -> Result<Result<aws_client::Answer, Failed>, Failure> {
+        if let Some(own) = self.own_for(operation) {
+            return Ok(own_api::call(own, operation, input, call, execution, (self.now)()).await);
+        }
         let client = match self.client().await {
             Ok(client) => client,
             Err(why) => return Ok(Err(Failed::Unsendable(why))),
@@ -179,7 +210,7 @@ impl Services {
     /// Whether it is known where the service of an operation is.
     fn reaches(&self, state: &str, resource: &Resource, operation: &Operation) -> Result<(), NotCallable> {
         let service = operation.service();
-        if self.endpoints.place(service.service_id).is_some() {
+        if self.endpoints.place(service.service_id).is_some() || self.own_for(operation).is_some() {
             return Ok(());
         }
         let key = service.key;
@@ -220,7 +251,9 @@ impl Tasks for Services {
         };
         match called {
             Called::Function | Called::Model => false,
-            Called::Optimized(..) | Called::Sdk(_) => operation.reads() || has_token(),
+            Called::Optimized(..) | Called::Sdk(_) => {
+                operation.reads() || has_token() || own_api::is_named(self, &operation, call)
+            }
         }
     }
 

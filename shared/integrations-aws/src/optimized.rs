@@ -20,6 +20,7 @@ use model::json::{Map, Value};
 
 use crate::Services;
 use crate::failure::{not_started, refused_parameters};
+use crate::own_api;
 use crate::token::Tokens;
 use table::{Action, Family};
 
@@ -76,18 +77,26 @@ pub(crate) async fn call(
         events::name_execution(&mut parameters, execution);
     }
     change::change(action.parameters, &mut parameters, call);
+    let mut tokens = Tokens::of(call, execution);
     for lookup in change::lookups(action.parameters) {
         change::look_up(services, family, lookup, &mut parameters, call, execution).await?;
     }
     let operation = operation(family, action.operation)
         .ok_or_else(|| refused_parameters(&call.parameters, "the catalog has no such operation"))?;
-    let input = input(&operation, action, parameters, call, &mut Tokens::of(call, execution))?;
-    let answer = services.send(&operation, &input, call, execution, family.style).await?;
+    own_api::name(services, &operation, &mut parameters, &mut tokens);
+    let input = input(&operation, action, parameters, call, &mut tokens)?;
+    let answer = match services.send(&operation, &input, call, execution, family.style).await {
+        Ok(answer) => answer,
+        Err(outcome) => {
+            let before = own_api::made_before(services, &operation, &outcome, call, execution).await;
+            before.ok_or(outcome)?
+        }
+    };
     let given = output(&Optimized, operation.service(), answer.output);
     let mut members = given.as_object().map(|object| object.clone().into_map()).unwrap_or_default();
     change::change(action.result, &mut members, call);
     if family.metadata {
-        metadata::add(&mut members, &answer.response);
+        metadata::add(&mut members, &answer.response, family.service);
     }
     members.sort_unstable_keys();
     let output = Value::from(members);

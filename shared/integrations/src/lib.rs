@@ -10,8 +10,10 @@
 
 pub mod activity;
 pub mod mock;
+mod own_api;
 mod tasks;
 
+pub use own_api::{OwnAnswer, OwnAnswering, OwnApi, Waits};
 pub use tasks::{
     Answer, Answering, Cancelling, Job, NotCallable, Nothing, Polled, Polling, Tasks, callable, poll_after,
     refused,

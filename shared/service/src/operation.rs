@@ -14,7 +14,7 @@ mod list_state_machines;
 mod page;
 mod qualified;
 mod send_task;
-mod start_execution;
+pub(crate) mod start_execution;
 mod stop_execution;
 mod tag;
 mod update_state_machine;

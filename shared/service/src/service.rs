@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use asl::{Parsed, SdkAction};
 use driver::{Door, Machines, Seeds};
+use integrations::{OwnAnswer, OwnAnswering, OwnApi, Waits};
 use journal::Store;
-use journal::execution::Executions;
+use journal::execution::{Executions, Parent};
 use journal::registry::Registry;
-use model::arn::Home;
+use model::arn::{ExecutionArn, Home};
 use model::json::{Text, Value};
 use model::limits::{Limits, REQUEST_ARN_CHARS_MAX, REQUEST_BYTES_MAX};
 use model::status::StateMachineType;
@@ -20,7 +21,7 @@ use tracing::Instrument as _;
 use crate::activity_poll::Polls;
 use crate::error::{ApiError, ErrorType};
 use crate::identifier::uuid;
-use crate::operation::Operation;
+use crate::operation::{Operation, start_execution};
 
 /// The API. Cheap to clone.
 #[derive(Clone)]
@@ -111,6 +112,11 @@ impl Service {
     /// `body` the request's JSON. Never panics, and takes no longer than the operation's own
     /// wait (GetActivityTask: 60 seconds) and the store do.
     pub async fn call(&self, operation: &str, body: &[u8]) -> Response {
+        self.call_of(operation, body, None).await
+    }
+
+    /// The same for a task that waits for the end of what it starts.
+    async fn call_of(&self, operation: &str, body: &[u8], parent: Option<Parent>) -> Response {
         let inner = &*self.0;
         let started = inner.clock.now();
         let request_id = inner.random_uuid().unwrap_or_else(|_| uuid(0, started.millis().unsigned_abs()));
@@ -121,7 +127,7 @@ impl Service {
             request_id = request_id.as_str(),
             arn = tracing::field::Empty
         );
-        let result = unwinding(inner.answer(known, body)).instrument(span.clone()).await;
+        let result = unwinding(inner.answer(known, body, parent)).instrument(span.clone()).await;
         let (status, error_type, body) = match result {
             Ok(answer) => (200, None, answer),
             Err(error) => (error.error_type.status(), Some(error.error_type), error.body()),
@@ -135,8 +141,33 @@ impl Service {
     }
 }
 
+impl OwnApi for Service {
+    fn perform<'a>(
+        &'a self,
+        operation: &'a str,
+        body: &'a [u8],
+        waits: Option<Waits<'a>>,
+    ) -> OwnAnswering<'a> {
+        // An execution whose ARN cannot be read is told of nothing; its task asks.
+        let parent = waits.and_then(|waits| {
+            let execution = ExecutionArn::parse(waits.execution).ok()?;
+            Some(Parent { execution, effect: waits.effect })
+        });
+        Box::pin(async move {
+            let Response { status, body, error_type, request_id } =
+                self.call_of(operation, body, parent).await;
+            OwnAnswer { status, error: error_type.map(ErrorType::as_str), request_id, body }
+        })
+    }
+}
+
 impl Inner {
-    async fn answer(&self, operation: Option<Operation>, body: &[u8]) -> Result<Value, ApiError> {
+    async fn answer(
+        &self,
+        operation: Option<Operation>,
+        body: &[u8],
+        parent: Option<Parent>,
+    ) -> Result<Value, ApiError> {
         let Some(operation) = operation else { return Err(ApiError::unknown_operation()) };
         if self.limits.definition_bytes_max.is_some() && body.len() > REQUEST_BYTES_MAX {
             let message = format!("The request has {} bytes, more than {REQUEST_BYTES_MAX}", body.len());
@@ -158,7 +189,10 @@ impl Inner {
             tracing::Span::current()
                 .record("arn", arn.chars().take(REQUEST_ARN_CHARS_MAX).collect::<String>());
         }
-        operation.run(self, &body).await
+        match (operation, parent) {
+            (Operation::StartExecution, Some(parent)) => start_execution::run_for(self, &body, parent).await,
+            (operation, _) => operation.run(self, &body).await,
+        }
     }
 
     /// A definition, parsed as CreateStateMachine does.

@@ -159,6 +159,11 @@ pub(crate) fn at<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
 fn result(job: &Job, answered: Value, started: &Started) -> Value {
     let result = match job.result {
         Part::Whole => answered,
+        Part::Without(names) => {
+            let members = answered.as_object().into_iter().flat_map(|whole| whole.iter());
+            let kept = members.filter(|(name, _)| !names.contains(&name.as_str()));
+            Value::from(kept.map(|(name, value)| (name.clone(), value.clone())).collect::<Map>())
+        }
         Part::At(path) => at(&answered, path).cloned().unwrap_or_default(),
         Part::Under(path, name) => {
             [(name, at(&answered, path).cloned().unwrap_or_default())].into_iter().collect()

@@ -58,7 +58,7 @@ pub(crate) async fn call(
     ];
     let mut members: Map =
         members.into_iter().filter_map(|(name, value)| Some((Text::new_static(name), value?))).collect();
-    metadata::add(&mut members, &answer.response);
+    metadata::add(&mut members, &answer.response, "lambda");
     members.sort_unstable_keys();
     Ok(accepted(call, Value::from(members)))
 }

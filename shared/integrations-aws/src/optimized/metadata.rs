@@ -5,8 +5,7 @@ use model::json::{Map, Text, Value};
 
 /// How the service spells headers, whatever case they arrive in. Others keep what they have.
 /// Source: recorded outputs.
-const HEADER_NAMES: [&str; 11] = [
-    "Connection",
+const HEADER_NAMES: [&str; 10] = [
     "Content-Length",
     "Content-Type",
     "Date",
@@ -19,9 +18,13 @@ const HEADER_NAMES: [&str; 11] = [
     "x-amzn-RequestId",
 ];
 
-/// Adds what an answer tells of its exchange.
-pub(crate) fn add(members: &mut Map, response: &Response) {
-    let headers = || response.headers.iter().map(|(name, value)| (spelled(name), value.as_str()));
+/// Services that spell `Connection` with a capital.
+const CAPITAL: [&str; 2] = ["dynamodb", "lambda"];
+
+/// Adds what an answer of a service tells of its exchange.
+pub(crate) fn add(members: &mut Map, response: &Response, service: &str) {
+    let capital = CAPITAL.contains(&service);
+    let headers = || response.headers.iter().map(|(name, value)| (spelled(name, capital), value.as_str()));
     let mut all: Vec<(Text, Vec<Value>)> = Vec::new();
     for (name, value) in headers() {
         match all.iter_mut().find(|(other, _)| *other == name) {
@@ -39,7 +42,10 @@ pub(crate) fn add(members: &mut Map, response: &Response) {
     members.insert("SdkResponseMetadata".into(), request_id.into_iter().collect());
 }
 
-fn spelled(name: &str) -> Text {
+fn spelled(name: &str, capital: bool) -> Text {
+    if name.eq_ignore_ascii_case("connection") {
+        return Text::new_static(if capital { "Connection" } else { "connection" });
+    }
     let known = HEADER_NAMES.iter().find(|known| known.eq_ignore_ascii_case(name));
     known.map_or_else(|| Text::from(name), |known| Text::new_static(known))
 }

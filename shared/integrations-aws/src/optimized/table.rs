@@ -125,6 +125,8 @@ pub(crate) enum From {
 pub(crate) enum Part {
     /// All of it.
     Whole,
+    /// All of it but for these members.
+    Without(&'static [&'static str]),
     /// All of it, and a member of the answer to the start.
     WholeAnd(&'static str),
     /// What is at this path.

@@ -2,6 +2,7 @@
 
 use driver::{Start, Started};
 use engine::Execution;
+use journal::execution::Parent;
 use journal::registry::RevisionSummary;
 use model::json::{Text, Value};
 use model::limits::TRACE_HEADER_CHARS_MAX;
@@ -33,6 +34,15 @@ fn request(members: &Members<'_>) -> Request {
 }
 
 pub(super) async fn run(service: &Inner, body: &Value) -> Result<Value, ApiError> {
+    start(service, body, None).await
+}
+
+/// For a task that waits for the end of the execution.
+pub(crate) async fn run_for(service: &Inner, body: &Value, parent: Parent) -> Result<Value, ApiError> {
+    start(service, body, Some(parent)).await
+}
+
+async fn start(service: &Inner, body: &Value, parent: Option<Parent>) -> Result<Value, ApiError> {
     let request = read(body, request)?;
     let (found, input) = startable(service, &request).await?;
     let (version_arn, alias_arn) = (found.version_arn(), found.alias_arn());
@@ -58,7 +68,7 @@ pub(super) async fn run(service: &Inner, body: &Value) -> Result<Value, ApiError
         started_at: service.clock.now(),
         synchronous: false,
     };
-    let start = Start { execution, revision_id, input, trace_header: request.trace_header, parent: None };
+    let start = Start { execution, revision_id, input, trace_header: request.trace_header, parent };
     match service.door.start(start).await? {
         Started::Started { started_at } => {
             Ok(Answer::new().with("executionArn", arn).with_time("startDate", started_at).into())

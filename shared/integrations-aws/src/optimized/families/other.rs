@@ -168,6 +168,13 @@ pub(crate) const OTHER: &[Family] = &[
                     state: "Status",
                     succeeded: &["SUCCEEDED"],
                     failed: &["FAILED", "TIMED_OUT", "ABORTED"],
+                    // What the service does not tell there. Source: recorded executions.
+                    result: Part::Without(&[
+                        "RedriveCount",
+                        "RedriveDate",
+                        "RedriveStatus",
+                        "RedriveStatusReason",
+                    ]),
                     cancel: Some(ask("stopExecution", &[("ExecutionArn", From::Answer("ExecutionArn"))])),
                     ..JOB
                 },
