@@ -137,6 +137,12 @@ pub struct RunArgs {
     /// a name it counts for all services. What is given nowhere is not called.
     #[arg(long = "endpoint", value_name = "[SERVICE=]URL|aws")]
     pub endpoints: Vec<String>,
+    /// Connections of HTTP tasks: a TOML file with `[connections.NAME]` for each.
+    #[arg(long, value_name = "FILE")]
+    pub connections: Option<PathBuf>,
+    /// Let HTTP tasks call this computer, without TLS too.
+    #[arg(long)]
+    pub allow_local_http: bool,
     /// Do not wait for Wait states, retry delays and timeouts: let the clock jump.
     #[arg(long)]
     pub fast_forward: bool,

@@ -1,11 +1,16 @@
 //! Who performs tasks, as the command line, the configuration file and variables say it.
 
 use std::env;
+use std::path::Path;
+use std::sync::Arc;
 
 use aws_client::{Endpoints, Place};
 use aws_wire::catalog::catalog;
+use integrations_aws::Web;
+use integrations_http::{ConnectionFile, ConnectionSource};
 
 use crate::nearest::nearest;
+use crate::source;
 
 /// Where services are. Each of `given` is `SERVICE=PLACE`, or a place for all services; a later one counts
 /// more, all count more than the variables of the SDKs. Nothing is on AWS that is not said to be.
@@ -27,6 +32,17 @@ pub fn endpoints<'a>(
             Ok(endpoints.with("Lambda", place))
         }
     }
+}
+
+/// What HTTP tasks are told: the connections of a file, and whether they may call this computer.
+pub fn web(connections: Option<&Path>, allow_local: bool) -> Result<Web, String> {
+    let read = |path: &Path| -> Result<Arc<dyn ConnectionSource>, String> {
+        let text = source::read_text(path).map_err(|error| error.to_string())?;
+        let variable = |name: &str| env::var(name).ok();
+        let file = ConnectionFile::parse(&path.display().to_string(), &text, &variable);
+        Ok(Arc::new(file.map_err(|error| error.to_string())?))
+    };
+    Ok(Web { allow_local, connections: connections.map(read).transpose()? })
 }
 
 fn endpoint(endpoints: Endpoints, text: &str) -> Result<Endpoints, String> {

@@ -14,8 +14,9 @@ import tempfile
 import threading
 from pathlib import Path
 
-from checks import check, done, equal, section
+from checks import check, done, equal, section, until
 from emulator import REGION, start
+from jobs import JobServer
 from scene import ECHO, Scene
 
 ACCOUNT = "000000000000"
@@ -231,25 +232,98 @@ def in_memory(scene, definition):
         equal("run: without an endpoint nothing is called", refused.returncode, 2)
 
 
+def callback(scene, way, url):
+    """A task that another process answers."""
+    sqs = scene.emulator.client("sqs")
+    queue = sqs.create_queue(QueueName=f"callback-{way}")["QueueUrl"]
+    arguments = {"QueueUrl": queue, "MessageBody": {"token": "{% $states.context.Task.Token %}", "on": [1]}}
+    task = {"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken", "Arguments": arguments}
+    machine = scene.states.create_state_machine(
+        name="callback",
+        roleArn=scene.role,
+        definition=json.dumps({"QueryLanguage": "JSONata", "StartAt": "Ask", "States": {"Ask": {**task, "End": True}}}),
+    )["stateMachineArn"]
+    execution = scene.start(machine)
+    command = [sys.executable, Path(__file__).parent / "jobs.py", scene.emulator.url, queue, url]
+    subprocess.run([*map(str, command)], check=True, timeout=60)
+    found = scene.ended(execution)
+    equal(f"{way}: a task that another process answers", json.loads(found.get("output", "{}")), {"worked": [1]})
+
+
+#: Service, resource, parameters, the states in which its jobs run and have ended, what ends one.
+JOBS = [
+    ("AWSGlue", "glue:startJobRun.sync", {"JobName": "job"}, "RUNNING", "SUCCEEDED", "FAILED", "BatchStopJobRun",
+     {"Id": "jr_1", "JobName": "job", "JobRunState": ANY}),
+    ("AmazonAthena", "athena:startQueryExecution.sync", {"QueryString": "q"}, "QUEUED", "SUCCEEDED", "CANCELLED",
+     "StopQueryExecution",
+     {"QueryExecution": {"QueryExecutionId": "q-1", "Status": {"State": ANY, "SubmissionDateTime": 1680596446117}}}),
+    ("CodeBuild_20161006", "codebuild:startBuild.sync", {"ProjectName": "p"}, "IN_PROGRESS", "SUCCEEDED", "FAULT",
+     "StopBuild", {"Build": {"Id": "b:1", "BuildStatus": ANY}}),
+]  # fmt: skip
+
+
+def jobs_on_dev(scene, server):
+    """Jobs whose states are set here: they run, they end, they fail, they are stopped."""
+    machines = {}
+    for service, resource, parameters, *_ in JOBS:
+        task = {"Type": "Task", "Resource": f"arn:aws:states:::{resource}", "Parameters": parameters, "End": True}
+        machines[service] = scene.machine(service, {"Run": task})
+    for kind in ("succeeds", "fails", "is stopped"):
+        server.calls.clear()
+        started = {}
+        for service, _, _, running, *_ in JOBS:
+            server.states[service] = running
+            started[service] = scene.start(machines[service])
+        asked = lambda service: sum(1 for call in server.calls if call.startswith(service))  # noqa: E731
+        until(lambda: all(asked(service) >= 2 for service in started), 30)
+        for service, resource, _, _, succeeded, failed, *_ in JOBS:
+            status = scene.states.describe_execution(executionArn=started[service])["status"]
+            equal(f"dev: {resource} runs while its job does", status, "RUNNING")
+            if kind != "is stopped":
+                server.states[service] = succeeded if kind == "succeeds" else failed
+        for service, resource, *_, cancel, expected in JOBS:
+            execution = started[service]
+            if kind == "is stopped":
+                scene.states.stop_execution(executionArn=execution)
+                ended = until(lambda: f"{service}.{cancel}" in server.calls, 30)
+                check(f"dev: the job of {resource} ends with its execution", ended, server.calls)
+                continue
+            found = scene.ended(execution, 60)
+            if kind == "succeeds":
+                output = json.loads(found.get("output", "null"))
+                equal(f"dev: {resource} gives its job", differs(output, expected, None), None)
+                equal(f"dev: {resource} gives nothing more", list(output), list(expected))
+            else:
+                equal(f"dev: {resource} fails with its job", found.get("error"), "States.TaskFailed")
+                cause = json.loads(found.get("cause", "null"))
+                equal(f"dev: its cause is the job of {resource}", differs(cause, expected, None), None)
+
+
 def on_dev(scene, definition):
     with tempfile.TemporaryDirectory() as at:
         (Path(at) / "services.asl.json").write_text(json.dumps(definition))
-        (Path(at) / "stepwright.toml").write_text(f'[dev.endpoints]\nall = "{scene.emulator.url}"\n')
+        server = JobServer()
+        places = {"all": scene.emulator.url, **dict.fromkeys(("glue", "athena", "codebuild"), server.url)}
+        lines = [f'{service} = "{url}"' for service, url in places.items()]
+        (Path(at) / "stepwright.toml").write_text("\n".join(["[dev.endpoints]", *lines, ""]))
         environment = scene.emulator.environment()
         del environment["AWS_ENDPOINT_URL"]
-        server = start(
+        program = start(
             [scene.binaries / "stepwright", "dev", "--in-memory", "--port", "0", "--no-watch", "--account", ACCOUNT],
             cwd=at, env=environment, stdout=subprocess.PIPE,
         )  # fmt: skip
-        url = next(found.group(0) for found in (re.search(r"http://127\.0\.0\.1:\d+", line) for line in server.stdout) if found)
-        threading.Thread(target=server.stdout.read, daemon=True).start()
+        url = next(found.group(0) for found in (re.search(r"http://127\.0\.0\.1:\d+", line) for line in program.stdout) if found)
+        threading.Thread(target=program.stdout.read, daemon=True).start()
         scene.states, deployed = scene.emulator.client("stepfunctions", url), scene.states
         arn = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:services"
         found = scene.ended(scene.start(arn, {"name": "ondev"}), 120)
         equal("dev: it succeeds", found["status"], "SUCCEEDED")
         judge("dev", "ondev", json.loads(found.get("output", "{}")))
+        section("jobs and callbacks on dev")
+        callback(scene, "dev", url)
+        jobs_on_dev(scene, server)
         scene.states = deployed
-        server.stdin.close()
+        program.stdin.close()
 
 
 def on_installation(scene, definition):
@@ -259,6 +333,7 @@ def on_installation(scene, definition):
     found = scene.ended(scene.start(machine, {"name": "deployed"}), 180)
     equal("deployed: it succeeds", found["status"], "SUCCEEDED")
     judge("deployed", "deployed", json.loads(found.get("output", "{}")))
+    callback(scene, "deployed", scene.proxy.url)
 
 
 def main():

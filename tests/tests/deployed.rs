@@ -55,7 +55,7 @@ fn faults_lose_nothing_and_repeat_nothing() {
 
 #[test]
 fn tasks_call_services() {
-    check("services.py", "services", 164, &[]);
+    check("services.py", "services", 190, &[]);
 }
 
 #[test]

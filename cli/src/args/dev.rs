@@ -44,6 +44,12 @@ pub struct DevArgs {
         hide_env_values = true
     )]
     pub endpoints: Vec<String>,
+    /// Connections of HTTP tasks: a TOML file with `[connections.NAME]` for each.
+    #[arg(long, value_name = "FILE", env = "STEPWRIGHT_CONNECTIONS", hide_env_values = true)]
+    pub connections: Option<PathBuf>,
+    /// Let HTTP tasks call this computer, without TLS too.
+    #[arg(long, env = "STEPWRIGHT_ALLOW_LOCAL_HTTP", value_parser = FalseyValueParser::new(), hide_env_values = true)]
+    pub allow_local_http: bool,
     /// Answer tasks from a mock configuration file (the format of Step Functions Local). An
     /// execution takes the test case that follows `#` in the state machine's ARN when it starts.
     #[arg(long, short, value_name = "FILE", env = "STEPWRIGHT_MOCK", hide_env_values = true)]

@@ -32,6 +32,10 @@ pub struct ConfigFile {
     pub in_memory: Option<bool>,
     /// `lambda-endpoint`
     pub lambda_endpoint: Option<String>,
+    /// `connections`
+    pub connections: Option<PathBuf>,
+    /// `allow-local-http`
+    pub allow_local_http: Option<bool>,
     /// `[dev.endpoints]`
     pub endpoints: Vec<(String, String)>,
     /// `mock`
@@ -78,9 +82,11 @@ pub struct ConfigError {
     span: Option<Span>,
 }
 
-const KEYS: [&str; 19] = [
+const KEYS: [&str; 21] = [
     "access-key-id",
     "account",
+    "allow-local-http",
+    "connections",
     "data",
     "endpoints",
     "host",
@@ -189,6 +195,8 @@ impl Reader<'_> {
                 "data" => file.data = self.path(name, value),
                 "in-memory" => file.in_memory = self.flag(name, value),
                 "lambda-endpoint" => file.lambda_endpoint = self.text(name, value),
+                "connections" => file.connections = self.path(name, value),
+                "allow-local-http" => file.allow_local_http = self.flag(name, value),
                 "endpoints" => file.endpoints = self.texts(name, value),
                 "mock" => file.mock = self.path(name, value),
                 "time-scale" => file.time_scale = self.number(name, value),

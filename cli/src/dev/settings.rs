@@ -26,6 +26,10 @@ pub struct Settings {
     pub lambda_endpoint: Option<String>,
     /// `--endpoint`, those of the configuration file first.
     pub endpoints: Vec<String>,
+    /// Connections of HTTP tasks.
+    pub connections: Option<PathBuf>,
+    /// Whether HTTP tasks may call this computer.
+    pub allow_local_http: bool,
     /// The Region, where one is given.
     pub region: Option<String>,
     /// Mock configuration file.
@@ -106,6 +110,8 @@ impl Settings {
                 .map(|(service, place)| if service == "all" { place } else { format!("{service}={place}") })
                 .chain(args.endpoints.iter().cloned())
                 .collect(),
+            connections: args.connections.clone().or(file.connections),
+            allow_local_http: args.allow_local_http || file.allow_local_http.unwrap_or(false),
             region: given_region,
             mock: args.mock.clone().or(file.mock),
             time_scale,

@@ -29,7 +29,7 @@ use super::api::Api;
 use super::mocks::{SelectedMocks, SelectingApi, Selections};
 use super::settings::{Settings, StoreSettings};
 use crate::source;
-use crate::tasks::endpoints;
+use crate::tasks::{endpoints, web};
 use backend::Backend;
 use clock::StoreClock;
 
@@ -100,7 +100,9 @@ impl World {
         let given = settings.endpoints.iter().map(String::as_str);
         let services = Services::new(endpoints(given, settings.lambda_endpoint.as_deref())?, Rights::Own);
         let time = clock.clone();
-        let services = services.in_region(settings.region.clone()).with_own(Arc::new(service.clone()));
+        let web = web(settings.connections.as_deref(), settings.allow_local_http)?;
+        let services = services.in_region(settings.region.clone()).with_web(web);
+        let services = services.with_own(Arc::new(service.clone()));
         let services: Arc<dyn Tasks> = Arc::new(services.at(Arc::new(move || time.now())));
         let api: Arc<dyn Api> = Arc::new(ServiceApi(service));
         let tasks: Arc<dyn Tasks> = Arc::new(Activities::new(backend.queues.clone(), services));

@@ -21,7 +21,7 @@ use crate::check::finding;
 use crate::excerpt::{self, Level, Note};
 use crate::exit::Exit;
 use crate::source::{self, InputArg, Source, name_from};
-use crate::tasks::endpoints;
+use crate::tasks::{endpoints, web};
 use crate::terminal::Style;
 use crate::uuid::uuid;
 
@@ -181,7 +181,8 @@ impl MockFile {
 fn tasks(args: &RunArgs, test_case: Option<&TestCase>) -> Result<Arc<dyn Tasks>, String> {
     let given = args.endpoints.iter().map(String::as_str);
     let endpoints = endpoints(given, args.lambda_endpoint.as_deref())?;
-    let services: Arc<dyn Tasks> = Arc::new(Services::new(endpoints, Rights::Own));
+    let web = web(args.connections.as_deref(), args.allow_local_http)?;
+    let services: Arc<dyn Tasks> = Arc::new(Services::new(endpoints, Rights::Own).with_web(web));
     Ok(match test_case {
         Some(test_case) => Arc::new(Mocks::new(test_case, services)),
         None => services,

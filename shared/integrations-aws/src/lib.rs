@@ -1,5 +1,5 @@
 //! Performing a task by a call of an AWS service: Lambda functions, optimized integrations, and every
-//! action of every SDK through the catalog.
+//! action of every SDK through the catalog. HTTP tasks (`web`) are `integrations_http`'s.
 //!
 //! Reading order: [`Services`] (which task is which call), `sdk` (SDK integrations), `optimized` with its
 //! table, `optimized::job` (what `.sync` waits for), `failure` (errors and causes), `callers` (whose rights
@@ -15,6 +15,7 @@ mod sdk;
 #[cfg(test)]
 mod tests;
 mod token;
+mod web;
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
@@ -29,6 +30,7 @@ use engine::{Call, Execution, TaskOutcome};
 use integrations::{
     Answer, Answering, Cancelling, Job, NotCallable, OwnApi, Polling, Tasks, poll_after, refused,
 };
+use integrations_http::Http;
 use model::error::Failure;
 use model::timestamp::Timestamp;
 use tokio::sync::OnceCell;
@@ -40,6 +42,8 @@ use optimized::{bedrock, job, lambda, table};
 pub use roles::Roles;
 pub use sdk::operation;
 use token::Tokens;
+use web::Requests;
+pub use web::Web;
 
 /// Calls services. Configuration is read, and connections are opened, with the first call.
 pub struct Services {
@@ -48,6 +52,7 @@ pub struct Services {
     client: OnceCell<Arc<Client>>,
     /// Step Functions, where that is this installation.
     own: Option<Arc<dyn OwnApi>>,
+    requests: Requests,
     now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }
 
@@ -74,6 +79,7 @@ impl Services {
             callers: Callers::new(rights),
             client: OnceCell::new(),
             own: None,
+            requests: Requests::default(),
             now: Arc::new(wall_clock),
         }
     }
@@ -92,6 +98,12 @@ impl Services {
     /// The same with an API that tasks call which call Step Functions, unless that has a place of its own.
     pub fn with_own(self, own: Arc<dyn OwnApi>) -> Services {
         Services { own: Some(own), ..self }
+    }
+
+    /// The same with what HTTP tasks are told.
+    pub fn with_web(mut self, web: Web) -> Services {
+        self.requests.web = web;
+        self
     }
 
     /// The same with another clock.
@@ -187,6 +199,11 @@ impl Services {
     }
 
     async fn perform(&self, call: &Call, execution: &Execution) -> Result<Answer, TaskOutcome> {
+        if web::performs(&call.resource) {
+            let reached = self.requests.reaches(&self.endpoints, &call.state, &call.resource);
+            reached.map_err(|refusal| refused(&refusal))?;
+            return web::call(self, call, execution).await;
+        }
         let refusal = |advice: &str| refused(&NotCallable::new(&call.state, &call.resource, advice));
         let (called, operation) = Services::called(&call.resource)
             .ok_or_else(|| refusal("it is no service that is called from here"))?;
@@ -226,6 +243,9 @@ impl Services {
 
 impl Tasks for Services {
     fn callable(&self, state: &str, resource: &Resource) -> Result<(), NotCallable> {
+        if web::performs(resource) {
+            return self.requests.reaches(&self.endpoints, state, resource);
+        }
         match Services::called(resource) {
             Some((_, operation)) => self.reaches(state, resource, &operation),
             None => {
@@ -244,6 +264,9 @@ impl Tasks for Services {
 
     /// What only reads, and what a service recognises by a token that is the same the second time.
     fn is_repeatable(&self, call: &Call) -> bool {
+        if web::performs(&call.resource) {
+            return Http::is_repeatable(call);
+        }
         let Some((called, operation)) = Services::called(&call.resource) else { return false };
         let has_token = || {
             let shape = operation.input();
@@ -262,18 +285,29 @@ impl Tasks for Services {
     }
 
     fn poll<'a>(&'a self, job: &'a Job, execution: &'a Execution) -> Polling<'a> {
-        Box::pin(async move { job::poll(self, job, execution, (self.now)()).await })
+        Box::pin(async move {
+            match web::is_job(&job.call) {
+                true => web::poll(self, job, execution).await,
+                false => job::poll(self, job, execution, (self.now)()).await,
+            }
+        })
     }
 
     fn next_poll(&self, job: &Job, after: Timestamp) -> Timestamp {
         match job::of(&job.call) {
             Some((_, _, known)) if known.slow => job::slow_poll_after(job.since, after),
+            None if web::is_job(&job.call) => job::slow_poll_after(job.since, after),
             _ => poll_after(job.since, after),
         }
     }
 
     fn cancel<'a>(&'a self, job: &'a Job, execution: &'a Execution) -> Cancelling<'a> {
-        Box::pin(async move { job::cancel(self, job, execution).await })
+        Box::pin(async move {
+            match web::is_job(&job.call) {
+                true => web::cancel(self, job, execution).await,
+                false => job::cancel(self, job, execution).await,
+            }
+        })
     }
 }
 

@@ -4,6 +4,7 @@ mod functions;
 mod jobs;
 mod results;
 mod rights;
+mod web;
 
 use std::sync::{Arc, Mutex};
 
@@ -162,7 +163,6 @@ fn what_is_callable_is_known() {
         "aws-sdk:nothing:query",
         "aws-sdk:glue:startJobRun.sync",
         "aws-sdk:sts:assumeRole",
-        "http:invoke",
     ] {
         assert!(services.callable("S", &integration(rest)).is_err(), "{rest}");
     }
