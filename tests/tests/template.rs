@@ -369,6 +369,7 @@ const ROLES: [(&str, &[(&str, &str)]); 6] = [
         "DriverRole",
         &[
             ("Rows", "dynamodb:GetItem dynamodb:PutItem dynamodb:Query"),
+            ("Listings", "dynamodb:Query"),
             ("Blobs", "s3:GetObject s3:PutObject"),
             ("AbsentBlobs", "s3:ListBucket"),
             (
