@@ -25,6 +25,16 @@ fn a_clean_definition_says_so() {
 }
 
 #[test]
+fn actions_that_no_service_has_are_found() {
+    let ran = report(&["cli/tests/cases/no-action.asl.json"]);
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    let found = "The resource provided arn:aws:states:::aws-sdk:sqs:sendMesage is not recognized.";
+    assert!(ran.stdout.contains(found), "{}", ran.stdout);
+    let ran = report(&["cli/tests/cases/services.asl.json"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stdout);
+}
+
+#[test]
 fn findings_stand_with_their_excerpt() {
     let ran = report(&[BROKEN, WARNS]);
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);

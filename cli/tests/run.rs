@@ -157,6 +157,11 @@ fn what_cannot_be_used_is_said_before_the_start() {
     check(&[definition, "--time-limit", "0"], "--time-limit");
     check(&[definition, "--history", "nowhere/h.json"], "cannot write the history to `nowhere/h.json`");
     check(&[definition, "--lambda-endpoint", "localhost:3001"], "begins with http:// or https://, nor `aws`");
+    check(&[definition, "--endpoint", "localhost:3001"], "begins with http:// or https://, nor `aws`");
+    check(&[definition, "--endpoint", "dynamo=aws"], "did you mean `dynamodb`?");
+    check(&[definition, "--connections", "nowhere.toml"], "cannot read `nowhere.toml`");
+    check(&[definition, "--connections", "cli/tests/cases/connections.toml"], "connections.toml:4:");
+    check(&["cli/tests/cases/services.asl.json"], "say where sqs is: --endpoint sqs=URL");
     check(&[definition, "--mock", "nowhere.json"], "cannot read `nowhere.json`");
     check(&[definition, "--mock", "examples/map-over-items/mocks.json#Nope"], "test case `Nope`");
     check(&[definition, "--mock", "examples/map-over-items/mocks.json"], "Resize");

@@ -76,11 +76,12 @@ pub(crate) async fn call(
     if family.name == "events" {
         events::name_execution(&mut parameters, execution);
     }
-    change::change(action.parameters, &mut parameters, call);
-    let mut tokens = Tokens::of(call, execution);
+    // By the names that the task has given: before anything is named otherwise.
     for lookup in change::lookups(action.parameters) {
         change::look_up(services, family, lookup, &mut parameters, call, execution).await?;
     }
+    change::change(action.parameters, &mut parameters, call);
+    let mut tokens = Tokens::of(call, execution);
     let operation = operation(family, action.operation)
         .ok_or_else(|| refused_parameters(&call.parameters, "the catalog has no such operation"))?;
     own_api::name(services, &operation, &mut parameters, &mut tokens);

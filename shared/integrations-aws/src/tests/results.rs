@@ -203,6 +203,9 @@ async fn ids_are_found_by_name() {
                 {
                     r#"{"InstanceFleets":[{"Id":"if-2","Name":"two"}]}"#
                 }
+                () if request.contains("elasticmapreduce.listinstancegroups") => {
+                    r#"{"InstanceGroups":[{"Id":"ig-1","Name":"one"}]}"#
+                }
                 () if request.contains("elasticmapreduce.listinstancefleets") => {
                     r#"{"InstanceFleets":[{"Id":"if-1","Name":"one"}],"Marker":"m"}"#
                 }
@@ -224,6 +227,15 @@ async fn ids_are_found_by_name() {
     assert_eq!(
         body(&last),
         r#"{"ClusterId":"c","InstanceFleet":{"TargetSpotCapacity":2,"InstanceFleetId":"if-2"}}"#
+    );
+    let parameters = r#"{"ClusterId":"c","InstanceGroupName":"one","InstanceGroup":{"InstanceCount":3}}"#;
+    let group = call(integration("elasticmapreduce:modifyInstanceGroupByName"), parameters);
+    let answer = services.call(&group, &execution()).await;
+    assert!(matches!(answer, Answer::Settled(TaskOutcome::Succeeded(_))), "{answer:?}");
+    let last = received.lock().unwrap().last().unwrap().clone();
+    assert_eq!(
+        body(&last),
+        r#"{"ClusterId":"c","InstanceGroups":[{"InstanceCount":3,"InstanceGroupId":"ig-1"}]}"#
     );
     let answer = format!("{:?}", services.call(&modify("three"), &execution()).await);
     assert!(answer.contains("There is no InstanceFleet with the name"), "{answer}");
