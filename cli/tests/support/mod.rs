@@ -27,7 +27,7 @@ pub struct Ran {
 pub fn command<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_stepwright"));
     command.current_dir(root()).args(args);
-    for name in ["NO_COLOR", "AWS_REGION", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS"] {
+    for name in ["NO_COLOR", "AWS_ENDPOINT_URL", "AWS_REGION", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS"] {
         command.env_remove(name);
     }
     command

@@ -102,23 +102,26 @@ impl Reader<'_> {
         }
         let Some(given) = value.as_object() else { return self.wrong(name, "an object") };
         let mut members: Vec<(Member, Node)> = Vec::with_capacity(given.len());
+        let mut nulls: Vec<&str> = Vec::new();
         for (key, value) in given.iter() {
             let Some(member) = self.convention.member(&shape, key) else {
                 self.problems.push(Problem::Unsupported(key.to_string()));
                 continue;
             };
-            // Null is absent.
-            if !value.is_null() {
-                let node = self.value(key, member.shape, value);
-                members.push((member, node));
+            if value.is_null() {
+                // It is not sent; that it is missing is the service's to say. Source: recorded executions.
+                nulls.push(member.name);
+                continue;
             }
+            let node = self.value(key, member.shape, value);
+            members.push((member, node));
         }
         for member in shape.members() {
             let absent = (member.required() || member.idempotency_token())
                 && !members.iter().any(|(given, _)| given.name == member.name);
             if absent && member.idempotency_token() {
                 members.push((member, Node::Text((self.token)().into())));
-            } else if absent {
+            } else if absent && !nulls.contains(&member.name) {
                 self.problems.push(Problem::Missing(self.convention.name(&member).into_owned()));
             }
         }

@@ -2,6 +2,7 @@
 
 mod functions;
 mod jobs;
+mod recorded;
 mod results;
 mod rights;
 mod web;
