@@ -16,6 +16,7 @@ mod destroy;
 mod dev;
 mod excerpt;
 mod exit;
+mod identity;
 mod logs;
 mod nearest;
 mod pretty;

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use aws_client::Endpoints;
+use aws_client::{Caller, Endpoints, Identity};
 use driver::{Door, Machines, Seeds, StatusEvents, World, WorldParts};
 use integrations::Tasks;
 use integrations::activity::Activities;
-use integrations_aws::{Rights, Services};
+use integrations_aws::{Finding, Rights, Services};
 use journal::Store;
 use journal::registry::Registry;
 use lambda_runtime::Error;
@@ -37,7 +37,7 @@ pub struct Installation {
 impl Installation {
     /// Connects to what the template has created; the table is looked at, all else when it is needed.
     pub async fn open(settings: &Settings) -> Result<Installation, Error> {
-        let sdk = ports_aws::config::loader().load().await;
+        let sdk = ports_aws::config::of_environment();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let ports = ports_aws::Installation::new(&sdk, &settings.ports, clock.clone())?;
         let bus: Arc<dyn Bus> = match ports.topic {
@@ -76,7 +76,13 @@ impl Installation {
         });
         let endpoints = Endpoints::from_variables(variables).or_aws();
         let rights = Rights::StateMachines(settings.roles.clone());
-        let services = Services::new(endpoints, rights).with_own(Arc::new(service.clone()));
+        let provider = sdk.credentials_provider().ok_or("there are no credentials")?;
+        let identity = Arc::new(Identity::new(provider));
+        let region = settings.home.region.to_string();
+        let find = move || -> Finding {
+            Box::pin(std::future::ready(Caller { identity: identity.clone(), region: region.clone() }))
+        };
+        let services = Services::new(endpoints, rights, find).with_own(Arc::new(service.clone()));
         let services: Arc<dyn Tasks> = Arc::new(services);
         Ok(Installation {
             world,

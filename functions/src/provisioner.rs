@@ -43,7 +43,7 @@ const MARGIN: Duration = Duration::from_secs(15);
 
 /// Serves invocations until the process ends.
 pub async fn run(opening: Opening, schedules: Result<ScheduleSettings, String>) -> Result<(), Error> {
-    let sdk = ports_aws::config::loader().load().await;
+    let sdk = ports_aws::config::of_environment();
     let scheduler = schedules.map(|settings| Group::new(&sdk, settings));
     let (objects, replies) = (S3::new(&sdk), Http::new()?);
     let (opening, scheduler, objects, replies) = (&opening, &scheduler, &objects, &replies);

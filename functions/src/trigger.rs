@@ -46,7 +46,7 @@ pub async fn run(opening: Opening, mappings: Result<Mappings, MappingsError>) ->
     if let Err(error) = &mappings {
         tracing::error!("{error}");
     }
-    let sdk = ports_aws::config::loader().load().await;
+    let sdk = ports_aws::config::of_environment();
     let (jobs, artifacts) = (Pipelines::new(&sdk), Objects::new(sdk));
     let (opening, mappings, jobs, artifacts) = (&opening, &mappings, &jobs, &artifacts);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {

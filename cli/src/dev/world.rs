@@ -28,6 +28,7 @@ use tokio::task::JoinHandle;
 use super::api::Api;
 use super::mocks::{SelectedMocks, SelectingApi, Selections};
 use super::settings::{Settings, StoreSettings};
+use crate::identity::own;
 use crate::source;
 use crate::tasks::{endpoints, web};
 use backend::Backend;
@@ -98,10 +99,14 @@ impl World {
             sdk_action: Some(Services::offers),
         });
         let given = settings.endpoints.iter().map(String::as_str);
-        let services = Services::new(endpoints(given, settings.lambda_endpoint.as_deref())?, Rights::Own);
+        let (places, region) =
+            (endpoints(given, settings.lambda_endpoint.as_deref())?, settings.region.clone());
+        let known = places.clone();
+        let services =
+            Services::new(known, Rights::Own, move || Box::pin(own(places.clone(), region.clone())));
         let time = clock.clone();
         let web = web(settings.connections.as_deref(), settings.allow_local_http)?;
-        let services = services.in_region(settings.region.clone()).with_web(web);
+        let services = services.with_web(web);
         let services = services.with_own(Arc::new(service.clone()));
         let services: Arc<dyn Tasks> = Arc::new(services.at(Arc::new(move || time.now())));
         let api: Arc<dyn Api> = Arc::new(ServiceApi(service));

@@ -20,6 +20,7 @@ use crate::args::RunArgs;
 use crate::check::finding;
 use crate::excerpt::{self, Level, Note};
 use crate::exit::Exit;
+use crate::identity::own;
 use crate::source::{self, InputArg, Source, name_from};
 use crate::tasks::{endpoints, web};
 use crate::terminal::Style;
@@ -182,7 +183,10 @@ fn tasks(args: &RunArgs, test_case: Option<&TestCase>) -> Result<Arc<dyn Tasks>,
     let given = args.endpoints.iter().map(String::as_str);
     let endpoints = endpoints(given, args.lambda_endpoint.as_deref())?;
     let web = web(args.connections.as_deref(), args.allow_local_http)?;
-    let services: Arc<dyn Tasks> = Arc::new(Services::new(endpoints, Rights::Own).with_web(web));
+    let services: Arc<dyn Tasks> = Arc::new(
+        Services::new(endpoints.clone(), Rights::Own, move || Box::pin(own(endpoints.clone(), None)))
+            .with_web(web),
+    );
     Ok(match test_case {
         Some(test_case) => Arc::new(Mocks::new(test_case, services)),
         None => services,

@@ -2,20 +2,14 @@
 //! there those of the state's `Credentials`.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use aws_client::{Caller, Client, Endpoints, Failed, Identity, NoCredentials};
-use aws_config::environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider};
-use aws_config::meta::credentials::CredentialsProviderChain;
-use aws_config::meta::region::RegionProviderChain;
-use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
-use aws_config::provider_config::ProviderConfig;
-use aws_config::{BehaviorVersion, Region};
+use aws_client::{Caller, Client, Failed, Identity, NoCredentials};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{self, ProvideCredentials, SharedCredentialsProvider, future};
-use aws_smithy_http_client::tls;
 use aws_wire::catalog::catalog;
 use aws_wire::convention::{Sdk, arguments};
 use aws_wire::node::Node;
@@ -38,38 +32,27 @@ pub enum Rights {
     StateMachines(Roles),
 }
 
-/// The Region when none is configured.
-const REGION_DEFAULT: &str = "us-east-1";
 /// How a role's sessions are called in the audit trail.
 const SESSION: &str = "stepwright";
 /// Identities that are kept.
 const IDENTITIES_MAX: usize = 1_024;
 
-/// Finds who makes a call. What the environment says is read with the first one.
-#[derive(Default)]
+/// The future of whoever finds out who one is.
+pub type Finding = Pin<Box<dyn Future<Output = Caller> + Send>>;
+
+/// Finds who makes a call. Who one is oneself is found out with the first one.
 pub struct Callers {
     rights: Rights,
+    find: Box<dyn Fn() -> Finding + Send + Sync>,
     own: OnceCell<Caller>,
-    /// Instead of what the environment says.
-    region: Option<String>,
     /// By the roles that were assumed one from the other.
     assumed: Mutex<HashMap<Vec<Text>, Arc<Identity>>>,
 }
 
 impl Callers {
-    /// Nothing is read yet.
-    pub fn new(rights: Rights) -> Callers {
-        Callers { rights, ..Callers::default() }
-    }
-
-    /// Callers of which the first is known.
-    pub fn of(own: Caller, rights: Rights) -> Callers {
-        Callers { rights, own: OnceCell::new_with(Some(own)), ..Callers::default() }
-    }
-
-    /// The same in a Region, whatever the environment says.
-    pub fn in_region(self, region: Option<String>) -> Callers {
-        Callers { region, ..self }
+    /// Nobody is asked yet.
+    pub fn new(rights: Rights, find: Box<dyn Fn() -> Finding + Send + Sync>) -> Callers {
+        Callers { rights, find, own: OnceCell::new(), assumed: Mutex::default() }
     }
 
     /// Who makes `call`. `region`: another than the one that is configured. `is_aws`: whether it goes to
@@ -77,7 +60,6 @@ impl Callers {
     pub async fn of_call(
         &self,
         client: &Arc<Client>,
-        endpoints: &Endpoints,
         call: &Call,
         execution: &Execution,
         region: Option<&str>,
@@ -98,7 +80,7 @@ impl Callers {
             Rights::Own if is_aws => roles.extend(call.role_arn.clone()),
             Rights::Own => {}
         }
-        let own = self.own.get_or_init(|| own(endpoints, self.region.as_deref())).await;
+        let own = self.own.get_or_init(|| (self.find)()).await;
         let identity = self.assume(client, own, roles).await?;
         let region = region.map_or_else(|| own.region.clone(), str::to_owned);
         Ok(Caller { identity, region })
@@ -153,49 +135,9 @@ impl Callers {
     }
 }
 
-/// Who the environment says that one is.
-async fn own(endpoints: &Endpoints, region: Option<&str>) -> Caller {
-    let http = aws_smithy_http_client::Builder::new()
-        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
-        .build_https();
-    let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http.clone());
-    let config = if endpoints.reaches_aws() {
-        loader.load().await
-    } else {
-        // Not from the metadata service of an instance: asking it takes a second where there is none.
-        let profile = ProfileFileCredentialsProvider::builder()
-            .configure(&ProviderConfig::default().with_http_client(http))
-            .build();
-        let credentials =
-            CredentialsProviderChain::first_try("Environment", EnvironmentVariableCredentialsProvider::new())
-                .or_else("Profile", profile)
-                .or_else("Test", Credentials::new("test", "test", None, None, "test"));
-        let region = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
-            .or_else(ProfileFileRegionProvider::new())
-            .or_else(Region::from_static(REGION_DEFAULT));
-        loader.credentials_provider(credentials).region(region).load().await
-    };
-    let provider = config.credentials_provider().unwrap_or_else(|| SharedCredentialsProvider::new(Nobody));
-    let region = region.or(config.region().map(AsRef::as_ref)).unwrap_or(REGION_DEFAULT).to_owned();
-    Caller { identity: Arc::new(Identity::new(provider)), region }
-}
-
 /// The failure of a task whose role cannot be taken on.
 fn refused(role_arn: &str, reason: &str) -> Failure {
     Failure::new(TASK_FAILED, format!("The role {role_arn} could not be assumed: {reason}"))
-}
-
-/// Has no credentials.
-#[derive(Debug)]
-struct Nobody;
-
-impl ProvideCredentials for Nobody {
-    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
-    where
-        Self: 'a,
-    {
-        future::ProvideCredentials::ready(Err(CredentialsError::not_loaded("none are configured")))
-    }
 }
 
 /// Gives the credentials of a role that is assumed.

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use asl::state::{Pattern, Resource};
-use aws_client::{Caller, Client, Connections, Endpoints, Failed, Place};
+use aws_client::{Client, Connections, Endpoints, Failed, Place};
 use aws_wire::catalog::Operation;
 use aws_wire::node::Node;
 use engine::{Call, Execution, TaskOutcome};
@@ -36,7 +36,7 @@ use model::timestamp::Timestamp;
 use tokio::sync::OnceCell;
 
 use callers::Callers;
-pub use callers::Rights;
+pub use callers::{Finding, Rights};
 use failure::Style;
 use optimized::{bedrock, job, lambda, table};
 pub use roles::Roles;
@@ -72,27 +72,21 @@ enum Called {
 const USER_AGENT: &str = concat!("stepwright/", env!("CARGO_PKG_VERSION"));
 
 impl Services {
-    /// Services at these places, called with these rights.
-    pub fn new(endpoints: Endpoints, rights: Rights) -> Services {
+    /// Services at these places, called with these rights. `find` finds out who one is, once, with the
+    /// first call.
+    pub fn new(
+        endpoints: Endpoints,
+        rights: Rights,
+        find: impl Fn() -> Finding + Send + Sync + 'static,
+    ) -> Services {
         Services {
             endpoints,
-            callers: Callers::new(rights),
+            callers: Callers::new(rights, Box::new(find)),
             client: OnceCell::new(),
             own: None,
             requests: Requests::default(),
             now: Arc::new(wall_clock),
         }
-    }
-
-    /// The same in a Region, whatever the environment says.
-    pub fn in_region(mut self, region: Option<String>) -> Services {
-        self.callers = self.callers.in_region(region);
-        self
-    }
-
-    /// The same for somebody who is known: nothing is read from the environment.
-    pub fn called_by(self, own: Caller, rights: Rights) -> Services {
-        Services { callers: Callers::of(own, rights), ..self }
     }
 
     /// The same with an API that tasks call which call Step Functions, unless that has a place of its own.
@@ -176,7 +170,7 @@ impl Services {
         let is_lambda = service.key == "lambda" && operation.name == "Invoke";
         let region = lambda::region(call).filter(|_| is_lambda);
         let is_aws = self.endpoints.place(service.service_id) == Some(&Place::Aws);
-        let caller = self.callers.of_call(&client, &self.endpoints, call, execution, region, is_aws).await?;
+        let caller = self.callers.of_call(&client, call, execution, region, is_aws).await?;
         // A function is called once, whatever comes of it.
         Ok(match is_lambda {
             true => client.call_once(operation, input, &caller).await,

@@ -21,7 +21,7 @@ use model::timestamp::Timestamp;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::{Rights, Services};
+use crate::{Finding, Rights, Services};
 
 fn v(text: &str) -> Value {
     Value::parse(text).unwrap()
@@ -72,14 +72,15 @@ fn answer(status: u16, headers: &str, body: &str) -> String {
     format!("HTTP/1.1 {status} X\r\nConnection: close\r\n{headers}Content-Length: {length}\r\n\r\n{body}")
 }
 
-fn somebody() -> Caller {
+fn somebody() -> Finding {
     let identity = Identity::new(SharedCredentialsProvider::new(Credentials::for_tests()));
-    Caller { identity: Arc::new(identity), region: "us-east-1".to_owned() }
+    let caller = Caller { identity: Arc::new(identity), region: "us-east-1".to_owned() };
+    Box::pin(std::future::ready(caller))
 }
 
 fn services(url: &str, rights: Rights) -> Services {
     let endpoints = Endpoints::default().all(Place::Url(url.to_owned()));
-    Services::new(endpoints, Rights::Own).called_by(somebody(), rights)
+    Services::new(endpoints, rights, somebody)
 }
 
 fn resource(arn: &str) -> Resource {
@@ -139,8 +140,8 @@ fn body(request: &str) -> &str {
 
 #[test]
 fn what_is_callable_is_known() {
-    let services = Services::new(Endpoints::default().all(Place::Aws), Rights::Own);
-    let nowhere = Services::new(Endpoints::default(), Rights::Own);
+    let services = Services::new(Endpoints::default().all(Place::Aws), Rights::Own, somebody);
+    let nowhere = Services::new(Endpoints::default(), Rights::Own, somebody);
     for rest in [
         "lambda:invoke",
         "lambda:invoke.waitForTaskToken",
@@ -196,7 +197,7 @@ fn asl_knows(arn: &str) -> bool {
 
 #[test]
 fn what_may_be_repeated_is_known() {
-    let services = Services::new(Endpoints::default().all(Place::Aws), Rights::Own);
+    let services = Services::new(Endpoints::default().all(Place::Aws), Rights::Own, somebody);
     let repeatable = |rest: &str| services.is_repeatable(&call(integration(rest), "{}"));
     for rest in
         ["aws-sdk:dynamodb:getItem", "aws-sdk:ecs:runTask", "athena:getQueryResults", "ecs:runTask.sync"]

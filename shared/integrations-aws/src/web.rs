@@ -95,7 +95,7 @@ async fn parties<'a>(
     let (service_id, _) = service_of(&call.resource);
     let is_aws = services.endpoints.place(service_id) == Some(&Place::Aws);
     let callers = &services.callers;
-    let caller = callers.of_call(&client, &services.endpoints, call, execution, None, is_aws).await?;
+    let caller = callers.of_call(&client, call, execution, None, is_aws).await?;
     Ok((services.requests.http(&client, &services.endpoints).await, caller))
 }
 

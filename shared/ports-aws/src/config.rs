@@ -1,9 +1,12 @@
 //! What an installation on AWS consists of, and the clients to it.
 
+use std::env;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_smithy_http_client::tls;
@@ -97,13 +100,22 @@ impl Settings {
     }
 }
 
-/// The configuration of the AWS SDK as the adapters want it: TLS by rustls, and the usual chain for
-/// Region, credentials and endpoints, of which the caller may override any before `load`.
-pub fn loader() -> ConfigLoader {
+/// The configuration of the AWS SDK as the adapters want it: TLS by rustls; Region, credentials and an
+/// endpoint as Lambda's environment gives them. Profiles, roles and metadata services are nobody's there, and
+/// code that a start would have to load.
+pub fn of_environment() -> SdkConfig {
     let http = aws_smithy_http_client::Builder::new()
         .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
         .build_https();
-    aws_config::defaults(BehaviorVersion::latest()).http_client(http)
+    let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+    let credentials = EnvironmentVariableCredentialsProvider::new();
+    let mut config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .http_client(http)
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .region(variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION")).map(Region::new));
+    config.set_endpoint_url(variable("AWS_ENDPOINT_URL"));
+    config.build()
 }
 
 /// The backends of one installation. Connections are opened with the first request.

@@ -27,7 +27,7 @@ fn command(port: u16) -> Command {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_table_keeps_its_contract() {
     let Some(emulator) = Emulator::start(NEEDED, "/", command) else { return };
-    let sdk = emulator.sdk().await;
+    let sdk = emulator.sdk();
     let make = async || {
         let name = fresh("table");
         schema::create(&sdk, &name, timeouts(), &SystemClock).await.unwrap();

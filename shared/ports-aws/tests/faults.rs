@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use aws_config::{Region, SdkConfig};
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::{ProvideCredentials, error::CredentialsError, future};
+use aws_credential_types::provider::{
+    ProvideCredentials, SharedCredentialsProvider, error::CredentialsError, future,
+};
 use bytes::Bytes;
 use model::json::Value;
 use model::timestamp::Timestamp;
@@ -96,13 +98,14 @@ fn is_complete(request: &[u8]) -> bool {
     request.len() >= head.len() + 4 + length.unwrap_or(0)
 }
 
-async fn sdk(port: u16) -> SdkConfig {
-    ports_aws::config::loader()
+fn sdk(port: u16) -> SdkConfig {
+    let credentials = Credentials::new("AKIDEXAMPLE", "very-secret", None, None, "test");
+    ports_aws::config::of_environment()
+        .to_builder()
         .endpoint_url(format!("http://127.0.0.1:{port}"))
         .region(Region::from_static("us-east-1"))
-        .credentials_provider(Credentials::new("AKIDEXAMPLE", "very-secret", None, None, "test"))
-        .load()
-        .await
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .build()
 }
 
 /// A port that nobody listens on.
@@ -161,7 +164,7 @@ async fn a_write_is_sent_once_and_a_read_again() {
     let checks = cases.map(|(does, write, read)| {
         tokio::spawn(async move {
             let server = Server::start(vec![does.clone()]).await;
-            let table = ports_aws::Table::new(&sdk(server.port).await, "t", TIMEOUTS);
+            let table = ports_aws::Table::new(&sdk(server.port), "t", TIMEOUTS);
             let put = table.put(row(), Condition::Absent).await.unwrap_err();
             assert_eq!((variant(&put), server.count()), write, "a put that meets {does:?}: {put}");
             let delete = table.delete(&row().key, Condition::Always).await.unwrap_err();
@@ -199,12 +202,11 @@ impl ProvideCredentials for Nobody {
 async fn what_was_not_sent_was_not_done() {
     let server = Server::start(vec![Does::Waits]).await;
     let nobody = sdk(server.port)
-        .await
         .to_builder()
         .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(Nobody));
-    let elsewhere = sdk(1).await.to_builder().endpoint_url("http://host.invalid");
+    let elsewhere = sdk(1).to_builder().endpoint_url("http://host.invalid");
     let cases = [
-        ("nobody listens", sdk(closed().await).await),
+        ("nobody listens", sdk(closed().await)),
         ("no such host", elsewhere.build()),
         ("no credentials", nobody.build()),
     ];
@@ -220,7 +222,7 @@ async fn what_was_not_sent_was_not_done() {
 async fn a_read_that_works_the_second_time_works() {
     let item = r#"{"Item":{"p":{"S":"p"},"s":{"S":"s"},"r":{"N":"1"},"b":{"B":"Ym9keQ=="}}}"#;
     let server = Server::start(vec![Does::HangsUp, Does::Answers(200, item.to_owned())]).await;
-    let table = ports_aws::Table::new(&sdk(server.port).await, "t", TIMEOUTS);
+    let table = ports_aws::Table::new(&sdk(server.port), "t", TIMEOUTS);
     assert_eq!(table.get(&row().key).await, Ok(Some(row())));
     assert_eq!(server.count(), 2);
 }
@@ -232,7 +234,7 @@ async fn an_empty_page_is_not_the_end() {
     let one = r#"{"Items":[{"p":{"S":"p"},"s":{"S":"s"},"r":{"N":"1"},"b":{"B":"Ym9keQ=="}}]}"#;
     let answers = [none, none, one].map(|body| Does::Answers(200, body.to_owned()));
     let server = Server::start(answers.into()).await;
-    let table = ports_aws::Table::new(&sdk(server.port).await, "t", TIMEOUTS);
+    let table = ports_aws::Table::new(&sdk(server.port), "t", TIMEOUTS);
     let query = ports::Query {
         partition: "p".into(),
         from: "".into(),
@@ -247,7 +249,7 @@ async fn an_empty_page_is_not_the_end() {
 }
 
 async fn queue(port: u16) -> ports_aws::Queue {
-    let queues = ports_aws::Queues::new(&sdk(port).await, "", TIMEOUTS, Arc::new(SystemClock));
+    let queues = ports_aws::Queues::new(&sdk(port), "", TIMEOUTS, Arc::new(SystemClock));
     queues.at("q", format!("http://127.0.0.1:{port}/1/q"))
 }
 
@@ -317,7 +319,7 @@ async fn an_event_that_failed_in_a_request_that_did_not_is_not_published() {
     ];
     for (does, expected) in cases {
         let server = Server::start(vec![does]).await;
-        let bus = ports_aws::Bus::new(&sdk(server.port).await, "b", "our.states", TIMEOUTS);
+        let bus = ports_aws::Bus::new(&sdk(server.port), "b", "our.states", TIMEOUTS);
         assert_eq!(bus.publish(event()).await, expected);
         let requests = server.requests.lock().unwrap();
         assert!(requests[0].contains("\"Source\":\"our.states\""), "{requests:?}");
@@ -339,12 +341,12 @@ async fn a_store_of_blobs_that_is_busy_is_asked_again() {
     ];
     for (does, expected, count) in cases {
         let server = Server::start(vec![does]).await;
-        let blobs = ports_aws::Blobs::new(&sdk(server.port).await, "b", TIMEOUTS);
+        let blobs = ports_aws::Blobs::new(&sdk(server.port), "b", TIMEOUTS);
         assert_eq!(blobs.put("k", Bytes::from("x")).await, Err(expected));
         assert_eq!(server.count(), count);
     }
     let server = Server::start(vec![Does::Answers(404, xml("NoSuchKey"))]).await;
-    let blobs = ports_aws::Blobs::new(&sdk(server.port).await, "b", TIMEOUTS);
+    let blobs = ports_aws::Blobs::new(&sdk(server.port), "b", TIMEOUTS);
     assert_eq!((blobs.get("k").await, blobs.delete("k").await), (Ok(None), Ok(())));
 }
 
@@ -352,7 +354,7 @@ async fn a_store_of_blobs_that_is_busy_is_asked_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn limits_are_checked_before_anything_is_sent() {
     let port = closed().await;
-    let sdk = sdk(port).await;
+    let sdk = sdk(port);
     let table = ports_aws::Table::new(&sdk, "t", TIMEOUTS);
     let of_key =
         |partition: usize, sort: usize| Row::new(Key::new("p".repeat(partition), "s".repeat(sort)), 1, "");

@@ -37,11 +37,11 @@ fn command(port: u16) -> Command {
 }
 
 /// Clients to the one emulator of this binary; none where it is not installed.
-async fn sdk() -> Option<SdkConfig> {
+fn sdk() -> Option<SdkConfig> {
     static EMULATOR: OnceLock<Option<Emulator>> = OnceLock::new();
     let start = || Emulator::start(NEEDED, "/_ministack/health", command);
     match tokio::task::block_in_place(|| EMULATOR.get_or_init(start)) {
-        Some(emulator) => Some(emulator.sdk().await),
+        Some(emulator) => Some(emulator.sdk()),
         None => None,
     }
 }
@@ -52,7 +52,7 @@ fn queues_of(sdk: &SdkConfig) -> ports_aws::Queues {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_table_keeps_its_contract() {
-    let Some(sdk) = sdk().await else { return };
+    let Some(sdk) = sdk() else { return };
     let make = async || {
         let name = fresh("table");
         schema::create(&sdk, &name, timeouts(), &SystemClock).await.unwrap();
@@ -65,7 +65,7 @@ async fn the_table_keeps_its_contract() {
 /// Its time is real, and in whole seconds.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_queues_keep_their_contract() {
-    let Some(sdk) = sdk().await else { return };
+    let Some(sdk) = sdk() else { return };
     let timing = Timing {
         visibility: Duration::from_secs(3),
         delay: Duration::from_secs(3),
@@ -77,7 +77,7 @@ async fn the_queues_keep_their_contract() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_blobs_keep_their_contract() {
-    let Some(sdk) = sdk().await else { return };
+    let Some(sdk) = sdk() else { return };
     contract::blobs(async || Arc::new(bucket(&sdk).await) as Arc<dyn Blobs>).await;
 }
 
@@ -91,7 +91,7 @@ async fn bucket(sdk: &SdkConfig) -> ports_aws::Blobs {
 /// More keys than one answer of S3 has.
 #[tokio::test(flavor = "multi_thread")]
 async fn listings_of_blobs_go_on_behind_the_first_thousand() {
-    let Some(sdk) = sdk().await else { return };
+    let Some(sdk) = sdk() else { return };
     let blobs = Arc::new(bucket(&sdk).await);
     let keys: Vec<String> = (0..1_203).map(|n| format!("many/{n:04}")).collect();
     for some in keys.chunks(100) {
@@ -161,7 +161,7 @@ fn event_of(delivered: &Value, has_time: bool) -> Event {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_bus_keeps_its_contract() {
-    let Some(sdk) = sdk().await else { return };
+    let Some(sdk) = sdk() else { return };
     let bus = fresh("bus");
     let (queue, queue_arn) = queue(&sdk).await;
     let events = aws_sdk_eventbridge::Client::new(&sdk);
@@ -185,7 +185,7 @@ async fn the_bus_keeps_its_contract() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_topic_is_told_of_an_event_as_a_bus_would_and_marked() {
-    let Some(sdk) = sdk().await else { return };
+    let Some(sdk) = sdk() else { return };
     let (queue, queue_arn) = queue(&sdk).await;
     let sns = aws_sdk_sns::Client::new(&sdk);
     let created = sns.create_topic().name(fresh("failures")).send().await.unwrap();
@@ -233,7 +233,7 @@ fn padded(bytes: usize) -> Value {
 /// Bodies that SQS has no text for, over the wire.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_empty_body_arrives() {
-    let Some(sdk) = sdk().await else { return };
+    let Some(sdk) = sdk() else { return };
     let (queue, _) = queue(&sdk).await;
     for body in ["", "-", "e", "\r", "\u{1}"] {
         queue.send(Bytes::from(body), Duration::ZERO).await.unwrap();
@@ -247,7 +247,7 @@ async fn an_empty_body_arrives() {
 /// What is not there is said so, in the words of the port.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_installed_is_named() {
-    let Some(sdk) = sdk().await else { return };
+    let Some(sdk) = sdk() else { return };
     let row = ports::Row::new(ports::Key::new("p", "s"), 1, "");
     let table = ports_aws::Table::new(&sdk, "no-such-table", timeouts());
     let put = table.put(row, ports::Condition::Always).await.unwrap_err().to_string();

@@ -166,7 +166,7 @@ async fn jobs_are_ended() {
 
 #[test]
 fn long_jobs_are_asked_for_seldom() {
-    let services = Services::new(Endpoints::default(), Rights::Own);
+    let services = Services::new(Endpoints::default(), Rights::Own, somebody);
     let times = |job: &Job| {
         let mut at = job.since;
         let mut times = Vec::new();

@@ -14,8 +14,7 @@ const ARN: &str = "arn:aws:events:us-east-1:123456789012:connection/Own/1";
 async fn a_request_has_its_connection() {
     let (url, received) = served(|_| answer(200, "Content-Type: application/json\r\n", r#"{"a":1}"#)).await;
     let web = local("[connections.Own]\ntype = \"API_KEY\"\nheader = \"x-key\"\nvalue = \"planted\"\n");
-    let services =
-        Services::new(Endpoints::default(), Rights::Own).called_by(somebody(), Rights::Own).with_web(web);
+    let services = Services::new(Endpoints::default(), Rights::Own, somebody).with_web(web);
     let parameters =
         format!(r#"{{"ApiEndpoint":"{url}/x","Method":"GET","Authentication":{{"ConnectionArn":"{ARN}"}}}}"#);
     let called = call(integration("http:invoke"), &parameters);
@@ -31,7 +30,7 @@ async fn a_request_has_its_connection() {
 
 #[tokio::test]
 async fn what_is_not_placed_is_not_called() {
-    let services = Services::new(Endpoints::default(), Rights::Own).called_by(somebody(), Rights::Own);
+    let services = Services::new(Endpoints::default(), Rights::Own, somebody);
     for (rest, advice) in [
         ("http:invoke", "--connections FILE"),
         ("apigateway:invoke", "--endpoint apigateway=aws"),
@@ -44,7 +43,7 @@ async fn what_is_not_placed_is_not_called() {
         let Answer::Settled(TaskOutcome::Failed { failure, .. }) = answered else { panic!("{answered:?}") };
         assert_eq!(failure.error.as_deref(), Some("States.Runtime"));
     }
-    let aws = Services::new(Endpoints::default().all(Place::Aws), Rights::Own);
+    let aws = Services::new(Endpoints::default().all(Place::Aws), Rights::Own, somebody);
     for rest in ["http:invoke", "apigateway:invoke.waitForTaskToken", "eks:call", "eks:runJob.sync"] {
         assert_eq!(aws.callable("S", &integration(rest)), Ok(()), "{rest}");
     }
@@ -55,7 +54,7 @@ async fn an_api_is_called_where_the_emulator_has_it() {
     let (url, received) =
         served(|_| answer(200, "Content-Type: application/json\r\n", r#"{"ok":true}"#)).await;
     let endpoints = Endpoints::default().with("API Gateway", Place::Url(url));
-    let services = Services::new(endpoints, Rights::Own).called_by(somebody(), Rights::Own);
+    let services = Services::new(endpoints, Rights::Own, somebody);
     let parameters = r#"{"ApiEndpoint":"abc.execute-api.us-east-1.amazonaws.com","Method":"POST","Stage":"s","Path":"/p","RequestBody":{"b":2},"AuthType":"IAM_ROLE"}"#;
     let answered = services.call(&call(integration("apigateway:invoke"), parameters), &execution()).await;
     let Answer::Settled(TaskOutcome::Succeeded(output)) = answered else { panic!("{answered:?}") };

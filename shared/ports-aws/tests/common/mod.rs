@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use aws_config::{Region, SdkConfig};
 use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use ports::{Condition, Index, IndexKey, IndexQuery, IndexRow, Key, Order, Row, Table};
 use ports_aws::Timeouts;
 
@@ -57,13 +58,14 @@ impl Emulator {
     }
 
     /// The configuration of clients to it.
-    pub async fn sdk(&self) -> SdkConfig {
-        ports_aws::config::loader()
+    pub fn sdk(&self) -> SdkConfig {
+        let credentials = Credentials::new("test", "test", None, None, "test");
+        ports_aws::config::of_environment()
+            .to_builder()
             .endpoint_url(format!("http://127.0.0.1:{}", self.port))
             .region(Region::from_static("us-east-1"))
-            .credentials_provider(Credentials::new("test", "test", None, None, "test"))
-            .load()
-            .await
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .build()
     }
 }
 
