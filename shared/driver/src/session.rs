@@ -274,7 +274,7 @@ impl Session<'_> {
         if self.held.changed() {
             return self.append().await;
         }
-        if starts {
+        if !*self.shared.closing.borrow() {
             self.poll_due();
         }
         self.rest(mailbox, foreign_until, starts).await
