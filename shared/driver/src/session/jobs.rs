@@ -108,7 +108,7 @@ impl Session<'_> {
         while let Some((effect, at)) = self.jobs.next.first_key_value().map(|(effect, at)| (*effect, *at)) {
             if self.held.state.job(effect).is_some() {
                 let news = News::Poll { effect, at: Some(at) };
-                let message = Message { execution: self.held.arn.clone(), news };
+                let message = Message::new(self.held.arn.clone(), news);
                 world.send(&message, at.millis_since(now)).await?;
             }
             self.jobs.next.remove(&effect);
@@ -198,5 +198,5 @@ pub(super) async fn look_again(
     let delay = usize::try_from(looks).ok().and_then(|looks| CANCEL_DELAYS_MILLIS.get(looks));
     let Some(delay) = delay else { return Ok(()) };
     let news = News::Cancel { job: Box::new(job.clone()), looks };
-    world.send(&Message { execution: arn.clone(), news }, *delay).await
+    world.send(&Message::new(arn.clone(), news), *delay).await
 }
