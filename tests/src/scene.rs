@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use asl::state::Resource;
 use driver::{Config, Door, Driver, Machines, Seeds, Sweeper, World, WorldParts};
-use integrations::{Answer, Answering, NotCallable, Tasks};
+use integrations::{Answer, Answering, Cancelling, Job, NotCallable, Polled, Polling, Tasks};
 use journal::Store;
 use journal::registry::Registry;
 use model::arn::Home;
@@ -178,6 +178,23 @@ impl Tasks for Later {
             match self.tasks() {
                 Some(tasks) => tasks.call(call, execution).await,
                 None => Answer::Submitted(Value::object()),
+            }
+        })
+    }
+
+    fn poll<'a>(&'a self, job: &'a Job, execution: &'a engine::Execution) -> Polling<'a> {
+        Box::pin(async move {
+            match self.tasks() {
+                Some(tasks) => tasks.poll(job, execution).await,
+                None => Polled::Running,
+            }
+        })
+    }
+
+    fn cancel<'a>(&'a self, job: &'a Job, execution: &'a engine::Execution) -> Cancelling<'a> {
+        Box::pin(async move {
+            if let Some(tasks) = self.tasks() {
+                tasks.cancel(job, execution).await;
             }
         })
     }

@@ -500,7 +500,7 @@ impl Held {
         }
         for job in &self.draft.jobs {
             let news = News::Cancel { job: Box::new(job.clone()), looks: 0 };
-            let message = Message { execution: self.arn.clone(), news };
+            let message = Message::new(self.arn.clone(), news);
             world.send(&message, CANCEL_DELAYS_MILLIS[0]).await?;
         }
         self.draft.announced_at = Some(now);

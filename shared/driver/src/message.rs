@@ -23,6 +23,9 @@ const FORMAT: u8 = 4;
 pub(crate) struct Message {
     pub execution: ExecutionArn,
     pub news: News,
+    /// It had come too often: whoever received it before has not come to an end.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
 }
 
 /// What a message announces.
@@ -109,8 +112,12 @@ impl From<Bytes> for Begin {
 pub(crate) struct MessageError(String);
 
 impl Message {
+    pub fn new(execution: ExecutionArn, news: News) -> Message {
+        Message { execution, news, again: false }
+    }
+
     pub fn look(execution: ExecutionArn) -> Message {
-        Message { execution, news: News::Look }
+        Message::new(execution, News::Look)
     }
 
     pub fn encode(&self) -> Bytes {
@@ -178,13 +185,15 @@ mod tests {
     fn a_start_is_read_by_whoever_needs_it() {
         let meta = Arc::new(meta());
         let execution = ExecutionArn::parse(&meta.execution.arn).unwrap();
-        let sent = Message { execution: execution.clone(), news: News::Start(Begin::Sent(meta.clone())) };
+        let sent = Message::new(execution.clone(), News::Start(Begin::Sent(meta.clone())));
         let received = Message::decode(&sent.encode()).unwrap();
         assert_eq!(received.execution, execution);
-        let News::Start(begin @ Begin::Received(_)) = &received.news else { panic!("{received:?}") };
+        let News::Start(begin @ Begin::Received(_)) = received.news.clone() else { panic!("{received:?}") };
         assert_eq!(begin.meta().unwrap(), meta);
         // Sent again as it was received, it is the same.
         assert_eq!(received.encode(), sent.encode());
+        let again = Message { again: true, ..received };
+        assert_eq!(Message::decode(&again.encode()).unwrap(), again);
         let damaged = Begin::Received(Bytes::from_static(b"\x93\x01"));
         assert!(matches!(damaged.meta(), Err(StoreError::Damaged(_))));
     }

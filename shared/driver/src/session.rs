@@ -145,11 +145,8 @@ async fn hold(
         Found::Open(held) => held,
         Found::Ended(ended) => {
             match first.news {
-                News::Start(_) | News::Input(..) if !first.again => {
-                    world.ended_elsewhere(arn, &ended.meta, &ended.ending).await?;
-                }
-                // Whoever ended it has a message of its own.
-                News::Poll { .. } | News::Cancel { .. } if !first.again => {}
+                News::Wake { .. } | News::Look => world.ended(&ended, first.again).await?,
+                _ if !first.again => world.ended_elsewhere(arn, &ended.meta, &ended.ending).await?,
                 _ => world.ended(&ended, first.again).await?,
             }
             if let News::Cancel { job, .. } = first.news {
@@ -181,6 +178,10 @@ async fn hold(
         }
         News::Poll { .. } | News::Cancel { .. } => session.announced = session.held.wake_at(),
         News::Start(_) | News::Input(..) | News::Look => {}
+    }
+    if let News::Start(_) = &first.news {
+        // Only who was given this message before can have started jobs.
+        session.ask_for_all();
     }
     session.arrivals.push_back(first);
     let pause_min = world.config.retry_millis;
@@ -274,7 +275,7 @@ impl Session<'_> {
         if self.held.changed() {
             return self.append().await;
         }
-        if starts {
+        if !*self.shared.closing.borrow() {
             self.poll_due();
         }
         self.rest(mailbox, foreign_until, starts).await
@@ -532,7 +533,7 @@ impl Session<'_> {
             if at(wake_at) <= world.config.delay_millis_max {
                 if self.announced != Some(wake_at) {
                     let news = News::Wake { at: wake_at, seq: self.held.seq };
-                    world.send(&Message { execution: self.held.arn.clone(), news }, at(wake_at)).await?;
+                    world.send(&Message::new(self.held.arn.clone(), news), at(wake_at)).await?;
                 }
             } else if !self.held.is_parked() {
                 self.held.touch();

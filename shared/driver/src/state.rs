@@ -113,11 +113,6 @@ impl State {
                     self.close(*effect);
                 }
                 Input::TaskSubmitted { effect, output } => self.submitted(*effect, output, now),
-                Input::Callback { .. } => {
-                    // Whoever has the token may answer before the job ends, which is forgotten then.
-                    let snapshot = &self.snapshot;
-                    self.open.retain(|open| open.job().is_none() || snapshot.task(open.effect).is_some());
-                }
                 _ => {}
             }
             for effect in effects {
@@ -132,6 +127,12 @@ impl State {
                         cancelled.push(effect);
                     }
                 }
+            }
+            if let Input::Callback { .. } = input {
+                // Whoever has the token may answer before the job ends, which is forgotten then: those
+                // of other tasks, which may end with this one, were cancelled above.
+                let snapshot = &self.snapshot;
+                self.open.retain(|open| open.job().is_none() || snapshot.task(open.effect).is_some());
             }
         }
         if let Some(delivery) = delivery {

@@ -5,14 +5,14 @@ use std::time::Duration;
 use asl::machine::Machine;
 use asl::state::Resource;
 use engine::{Call, Execution, Input, Snapshot, Status, TaskOutcome, TaskToken, Transition, Verdict};
-use integrations::{Answer, Answering, NotCallable, Tasks};
+use integrations::{Answer, Answering, Cancelling, Job, NotCallable, Polled, Polling, Tasks};
 use model::error::Failure;
 use model::json::Value;
 use model::limits::Limits;
 use model::timestamp::Timestamp;
 use tokio::sync::mpsc;
 
-use ports::{Clock, FastForward, SystemClock};
+use ports::{Clock, FastForward, SystemClock, Virtual};
 
 use crate::{Drive, DriveError, Inbox, Seeds, inbox};
 
@@ -21,6 +21,7 @@ use crate::{Drive, DriveError, Inbox, Seeds, inbox};
 struct World {
     calls: AtomicUsize,
     cancelled: Arc<AtomicUsize>,
+    polls: Arc<AtomicUsize>,
     tokens: Option<mpsc::UnboundedSender<TaskToken>>,
 }
 
@@ -50,6 +51,7 @@ impl Tasks for World {
                     let _cancelled = Cancelled(self.cancelled.clone());
                     std::future::pending().await
                 }
+                "Job" => Answer::Submitted("accepted".into()),
                 _ => {
                     if let (Some(tokens), Some(token)) = (&self.tokens, &call.token) {
                         tokens.send(token.clone()).unwrap();
@@ -57,6 +59,24 @@ impl Tasks for World {
                     Answer::Submitted(Value::object())
                 }
             }
+        })
+    }
+
+    fn poll<'a>(&'a self, job: &'a Job, _: &'a Execution) -> Polling<'a> {
+        assert_eq!(job.output, Value::from("accepted"));
+        let polls = self.polls.fetch_add(1, Ordering::SeqCst);
+        let polled = match polls {
+            3 => Polled::Ended(TaskOutcome::Succeeded("done".into())),
+            _ => Polled::Running,
+        };
+        Box::pin(std::future::ready(polled))
+    }
+
+    fn cancel<'a>(&'a self, _: &'a Job, _: &'a Execution) -> Cancelling<'a> {
+        let cancelled = self.cancelled.clone();
+        Box::pin(async move {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            cancelled.fetch_add(1, Ordering::SeqCst);
         })
     }
 }
@@ -92,8 +112,11 @@ struct Run {
 }
 
 async fn run(states: &str, tasks: World, inbox: Option<Inbox>) -> Run {
+    run_on(Arc::new(FastForward::default()), states, tasks, inbox).await
+}
+
+async fn run_on(clock: Arc<dyn Clock>, states: &str, tasks: World, inbox: Option<Inbox>) -> Run {
     let machine = machine(states);
-    let clock = Arc::new(FastForward::default());
     let execution = execution(clock.as_ref());
     let drive = Drive {
         machine: &machine,
@@ -109,7 +132,7 @@ async fn run(states: &str, tasks: World, inbox: Option<Inbox>) -> Run {
         events.extend(transition.history.iter().map(|event| event.event.type_name()));
     };
     let input = Value::parse(r#"{"a":1}"#).unwrap();
-    let limit = Duration::from_secs(20);
+    let limit = Duration::from_secs(200);
     let result = tokio::time::timeout(limit, drive.run(execution, input, &mut observe)).await;
     Run { result: result.expect("the run ends in time"), events }
 }
@@ -240,6 +263,25 @@ async fn a_timeout_ends_a_call() {
     assert_eq!(failure(&run).error.as_deref(), Some("States.Timeout"));
     tokio::task::yield_now().await;
     assert_eq!(cancelled.load(Ordering::SeqCst), 1);
+}
+
+const JOB: &str = r#""Job":{"Type":"Task","Resource":"arn:aws:states:::ecs:runTask.sync","Parameters":{"TaskDefinition":"t"},"#;
+
+#[tokio::test(start_paused = true)]
+async fn jobs_are_asked_for_on_their_schedule_and_cancelled_when_nobody_waits() {
+    let clock = Arc::new(Virtual::default());
+    let (begun, polls, cancelled) =
+        (clock.now(), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let world = || World { polls: polls.clone(), cancelled: cancelled.clone(), ..World::default() };
+    let ended = run_on(clock.clone(), &format!(r#"{JOB}"End":true}}"#), world(), None).await;
+    assert_eq!(succeeded(&ended), &Value::from("done"));
+    assert_eq!(clock.now().millis_since(begun), 37_000);
+    assert_eq!((polls.load(Ordering::SeqCst), cancelled.load(Ordering::SeqCst)), (4, 0));
+    // It never ends: its time does, which the end of the execution waits for.
+    let states = format!(r#"{JOB}"TimeoutSeconds":100,"End":true}}"#);
+    let ended = run_on(clock, &states, world(), None).await;
+    assert_eq!(failure(&ended).error.as_deref(), Some("States.Timeout"));
+    assert_eq!((polls.load(Ordering::SeqCst), cancelled.load(Ordering::SeqCst)), (4 + 6, 1));
 }
 
 #[test]

@@ -30,6 +30,18 @@ pub struct Made {
     pub answered: Option<TaskOutcome>,
 }
 
+/// What a `.sync` call has started.
+pub struct Started {
+    /// Who made the call that started it.
+    pub process: Arc<Process>,
+    /// When it ends by itself.
+    pub ends_at: Timestamp,
+    /// How.
+    pub outcome: TaskOutcome,
+    /// How many puts had been applied each time when somebody began to cancel it.
+    pub cancelled: Vec<u64>,
+}
+
 /// A request that somebody made of an execution.
 pub struct Asked {
     /// Which execution.
@@ -78,6 +90,8 @@ pub struct Ledger {
     pub wanted: Vec<Wanted>,
     /// Calls, in order.
     pub made: Vec<Made>,
+    /// Jobs, by whose and which call they were started.
+    pub jobs: BTreeMap<(Text, EffectId), Started>,
     /// Requests, in order.
     pub asked: Vec<Asked>,
     /// Who each driver was.

@@ -9,6 +9,8 @@
 //! | `Flaky` | fails twice, then answers |
 //! | `Fails` | fails |
 //! | `Token` | is accepted within 3 s; somebody calls back |
+//! | `Job` | is accepted within 3 s; its job ends within two minutes, now and then somebody calls back before |
+//! | `ReadJob` | the same, and may be repeated: that starts no other job |
 
 use std::sync::Arc;
 
@@ -28,13 +30,14 @@ pub struct Definition {
 
 const CALL: &str = r#""Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:f""#;
 const TOKEN: &str = r#""Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken", "Parameters": {"QueueUrl": "q", "MessageBody": {"x.$": "$"}}"#;
+const JOB: &str = r#""Type": "Task", "Resource": "arn:aws:states:::states:startExecution.sync:2", "Parameters": {"StateMachineArn": "arn:aws:states:us-east-1:123456789012:stateMachine:c", "Input.$": "$"}"#;
 const ACTIVITY: &str = r#""Type": "Task", "Resource": "arn:aws:states:us-east-1:123456789012:activity:work""#;
 const CATCH: &str =
     r#""Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.caught", "Next": "QuickAfter"}]"#;
 const AFTER: &str = r#""QuickAfter": {CALL, "ResultPath": "$.after", "End": true}"#;
 
 /// Name, weight, and the definition, in which the words above stand for the texts above.
-const DEFINITIONS: [(&str, i64, &str); 18] = [
+const DEFINITIONS: [(&str, i64, &str); 23] = [
     ("pass", 1, r#"{"StartAt": "P", "States": {"P": {"Type": "Pass", "Result": {"x": 1}, "End": true}}}"#),
     (
         "chain",
@@ -123,6 +126,39 @@ const DEFINITIONS: [(&str, i64, &str); 18] = [
             "Work": {ACTIVITY, "HeartbeatSeconds": 15, "TimeoutSeconds": 120, "ResultPath": "$.w", "Retry": [{"ErrorEquals": ["States.Timeout"], "IntervalSeconds": 1, "MaxAttempts": 1}], CATCH, "Next": "QuickAfter"}, AFTER}}"#,
     ),
     (
+        "job",
+        5,
+        r#"{"StartAt": "Job", "States": {"Job": {JOB, "ResultPath": "$.j", CATCH, "Next": "QuickAfter"}, AFTER}}"#,
+    ),
+    (
+        "job-in-time",
+        4,
+        r#"{"StartAt": "ReadJob", "States": {
+            "ReadJob": {JOB, "TimeoutSeconds": 50, "ResultPath": "$.j", CATCH, "Next": "QuickAfter"}, AFTER}}"#,
+    ),
+    (
+        "job-deadline",
+        3,
+        r#"{"StartAt": "MidA", "TimeoutSeconds": 60, "States": {
+            "MidA": {CALL, "ResultPath": "$.a", "Next": "Job"}, "Job": {JOB, "ResultPath": "$.j", "End": true}}}"#,
+    ),
+    (
+        "jobs",
+        4,
+        r#"{"StartAt": "Both", "States": {"Both": {"Type": "Parallel", CATCH, "ResultPath": "$.all", "Next": "QuickAfter", "Branches": [
+            {"StartAt": "JobA", "States": {"JobA": {JOB, "Next": "SlowA"}, "SlowA": {CALL, "End": true}}},
+            {"StartAt": "ReadJobB", "States": {"ReadJobB": {JOB, "End": true}}},
+            {"StartAt": "W25", "States": {"W25": {"Type": "Wait", "Seconds": 25, "Next": "FailsC"}, "FailsC": {CALL, "End": true}}}]}, AFTER}}"#,
+    ),
+    (
+        "job-map",
+        3,
+        r#"{"StartAt": "Items", "States": {"Items": {"Type": "Map", "ItemsPath": "$.items", "MaxConcurrency": 3, "End": true,
+            "ItemProcessor": {"StartAt": "JobItem", "States": {
+                "JobItem": {JOB, "Retry": [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 2, "MaxAttempts": 1}], "Next": "QuickItem"},
+                "QuickItem": {CALL, "End": true}}}}}}"#,
+    ),
+    (
         "deadline",
         3,
         r#"{"StartAt": "MidA", "TimeoutSeconds": 40, "States": {
@@ -162,6 +198,7 @@ pub fn definitions() -> Vec<Definition> {
             .replace("CATCH", CATCH)
             .replace("CALL", CALL)
             .replace("TOKEN,", &format!("{TOKEN},"))
+            .replace("JOB,", &format!("{JOB},"))
             .replace("ACTIVITY", ACTIVITY);
         let parsed = asl::parse(&text, &asl::Options::default());
         assert!(parsed.diagnostics.is_empty(), "{name}: {:?}", parsed.diagnostics);

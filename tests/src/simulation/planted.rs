@@ -35,11 +35,15 @@ pub enum Planted {
     AnnounceLate,
     /// Two calls get the same token.
     ReuseToken,
+    /// Who asks how a job goes leaves nobody to ask again.
+    PollOnce,
+    /// Jobs are not cancelled that nobody waits for any more.
+    KeepJobs,
 }
 
 impl Planted {
     /// Every bug.
-    pub const ALL: [Planted; 8] = [
+    pub const ALL: [Planted; 10] = [
         Planted::SkipIntent,
         Planted::DropFence,
         Planted::AcknowledgeFirst,
@@ -48,6 +52,8 @@ impl Planted {
         Planted::LoserDeletes,
         Planted::AnnounceLate,
         Planted::ReuseToken,
+        Planted::PollOnce,
+        Planted::KeepJobs,
     ];
 }
 
@@ -62,6 +68,11 @@ pub(super) struct Behind {
 
 /// How long it is kept back.
 const LATE: Duration = Duration::from_millis(400);
+
+/// Whether a message has these bytes.
+fn says(body: &[u8], what: &[u8]) -> bool {
+    body.windows(what.len()).any(|part| part == what)
+}
 
 fn is_record(key: &Key) -> bool {
     key.sort.starts_with("r/")
@@ -128,6 +139,8 @@ impl Port<dyn Queue> {
         match self.process.planted {
             // A message that only asks to look, later: what is left for an owner that is alive.
             Planted::LoserDeletes => body.ends_with(b"\xa4Look") && !delay.is_zero(),
+            Planted::PollOnce => says(body, b"\x81\xa4Poll"),
+            Planted::KeepJobs => says(body, b"\x81\xa6Cancel"),
             Planted::AnnounceLate => {
                 let (queue, process, body) = (self.port.clone(), Arc::clone(&self.process), body.clone());
                 tokio::spawn(async move {

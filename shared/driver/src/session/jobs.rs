@@ -71,7 +71,8 @@ impl Session<'_> {
         self.shared.tasks.next_poll(job, now).max(now.plus_millis(PAUSE_MILLIS_MIN))
     }
 
-    /// Asks for every job that it is time for.
+    /// Asks for every job that it is time for, also when the shift has ended and a call keeps the
+    /// session: whoever asks holds nothing for long.
     pub(super) fn poll_due(&mut self) {
         let now = self.world().now();
         let open = &self.held.state.open;
@@ -90,8 +91,12 @@ impl Session<'_> {
         }
     }
 
-    /// When a job is to be asked for that is not asked now.
+    /// When a job is to be asked for that is not asked now; never by a driver that is closing, which
+    /// leaves it to others.
     pub(super) fn next_poll_at(&self) -> Option<Timestamp> {
+        if *self.shared.closing.borrow() {
+            return None;
+        }
         let waits =
             |effect: &EffectId| self.held.state.job(*effect).is_some() && !self.calls.contains(*effect);
         self.jobs.next.iter().filter(|(effect, _)| waits(effect)).map(|(_, at)| *at).min()
@@ -103,7 +108,7 @@ impl Session<'_> {
         while let Some((effect, at)) = self.jobs.next.first_key_value().map(|(effect, at)| (*effect, *at)) {
             if self.held.state.job(effect).is_some() {
                 let news = News::Poll { effect, at: Some(at) };
-                let message = Message { execution: self.held.arn.clone(), news };
+                let message = Message::new(self.held.arn.clone(), news);
                 world.send(&message, at.millis_since(now)).await?;
             }
             self.jobs.next.remove(&effect);
@@ -193,5 +198,5 @@ pub(super) async fn look_again(
     let delay = usize::try_from(looks).ok().and_then(|looks| CANCEL_DELAYS_MILLIS.get(looks));
     let Some(delay) = delay else { return Ok(()) };
     let news = News::Cancel { job: Box::new(job.clone()), looks };
-    world.send(&Message { execution: arn.clone(), news }, *delay).await
+    world.send(&Message::new(arn.clone(), news), *delay).await
 }

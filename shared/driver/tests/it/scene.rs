@@ -1,6 +1,7 @@
 //! A world in memory, in which time passes at once.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -8,9 +9,9 @@ use asl::state::Resource;
 use async_trait::async_trait;
 use driver::{Config, Delivered, Door, Driver, Machines, Seeds, Start, Started, Sweeper, World, WorldParts};
 use engine::{Call, Execution, TaskOutcome, TaskToken};
-use integrations::{Answer, Answering, NotCallable, Tasks};
+use integrations::{Answer, Answering, Cancelling, Job, NotCallable, Polled, Polling, Tasks};
 use journal::Store;
-use journal::execution::{Description, Executions, HistoryQuery};
+use journal::execution::{Description, Executions, HistoryQuery, Parent};
 use journal::registry::Registry;
 use model::arn::{ExecutionArn, Home, StateMachineArn};
 use model::error::Failure;
@@ -23,6 +24,7 @@ use ports::{
     Table, TableError, Virtual, memory,
 };
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 /// When worlds begin.
 pub const BEGIN: Timestamp = Timestamp::from_millis(1_700_000_000_000);
@@ -60,7 +62,12 @@ impl Scene {
         let home =
             Home { partition: "aws".into(), region: "us-east-1".into(), account: "123456789012".into() };
         let blobs = Arc::new(memory::Blobs::new());
-        let slow = Arc::new(Slow { table: table.clone(), heartbeat: Mutex::default() });
+        let slow = Arc::new(Slow {
+            table: table.clone(),
+            heartbeat: Mutex::default(),
+            writes: AtomicUsize::new(0),
+            stuck_behind: Mutex::default(),
+        });
         let store = Store::open(slow.clone(), blobs, journal::Config::new(home.clone())).await.unwrap();
         let machines = Machines::new(Registry::new(store.clone()));
         let machine = StateMachineArn::new(&home, "m").unwrap();
@@ -119,6 +126,11 @@ impl Scene {
     }
 
     pub async fn start(&self, name: &str, input: Value) -> Started {
+        self.start_for(name, input, None).await
+    }
+
+    /// Starts an execution that a task of another waits for.
+    pub async fn start_for(&self, name: &str, input: Value, parent: Option<Parent>) -> Started {
         let arn = self.execution(name);
         let execution = Execution {
             arn: arn.as_str().into(),
@@ -132,7 +144,7 @@ impl Scene {
             started_at: self.clock.now(),
             synchronous: false,
         };
-        let start = Start { execution, revision_id: "1".into(), input, trace_header: None, parent: None };
+        let start = Start { execution, revision_id: "1".into(), input, trace_header: None, parent };
         self.door.start(start).await.unwrap()
     }
 
@@ -209,6 +221,16 @@ pub struct Slow {
     table: Arc<memory::Table>,
     /// How late the notes of heartbeats come.
     pub heartbeat: Mutex<Duration>,
+    /// How many rows were put or deleted.
+    pub writes: AtomicUsize,
+    /// Nobody learns any more that a row was put whose key ends so.
+    pub stuck_behind: Mutex<Option<String>>,
+}
+
+impl Slow {
+    pub fn writes(&self) -> usize {
+        self.writes.load(Ordering::SeqCst)
+    }
 }
 
 #[async_trait]
@@ -223,10 +245,18 @@ impl Table for Slow {
     }
 
     async fn put(&self, row: Row, condition: Condition) -> Result<(), TableError> {
-        self.table.put(row, condition).await
+        self.writes.fetch_add(1, Ordering::SeqCst);
+        let key = format!("{}/{}", row.key.partition, row.key.sort);
+        self.table.put(row, condition).await?;
+        let stuck = self.stuck_behind.lock().unwrap().take_if(|stuck| key.ends_with(stuck.as_str()));
+        if stuck.is_some() {
+            std::future::pending::<()>().await;
+        }
+        Ok(())
     }
 
     async fn delete(&self, key: &Key, condition: Condition) -> Result<(), TableError> {
+        self.writes.fetch_add(1, Ordering::SeqCst);
         self.table.delete(key, condition).await
     }
 
@@ -276,11 +306,34 @@ pub struct Effects {
     pub tokens: Mutex<Vec<TaskToken>>,
     /// What calls of `Gate…` states wait for.
     pub gate: Notify,
+    /// How jobs of `Job…` states ended, by state.
+    pub ended: Mutex<BTreeMap<String, TaskOutcome>>,
+    /// Who was asked how its job goes, and how long after the start of the job.
+    pub polls: Mutex<Vec<(String, Duration)>>,
+    /// Whose jobs were cancelled.
+    pub cancelled: Mutex<Vec<String>>,
+    /// When the calls of jobs were accepted, by state.
+    accepted: Mutex<BTreeMap<String, Instant>>,
 }
 
 impl Effects {
     pub fn done(&self, state: &str) -> usize {
         self.done.lock().unwrap().get(state).copied().unwrap_or(0)
+    }
+
+    /// How many seconds after their start the jobs of a state were asked for.
+    pub fn polls(&self, state: &str) -> Vec<u64> {
+        let polls = self.polls.lock().unwrap();
+        polls.iter().filter(|(polled, _)| polled == state).map(|(_, after)| after.as_secs()).collect()
+    }
+
+    /// The job of a state ends; it is known when it is asked for.
+    pub fn end(&self, state: &str, outcome: TaskOutcome) {
+        self.ended.lock().unwrap().insert(state.to_owned(), outcome);
+    }
+
+    pub fn cancelled(&self) -> Vec<String> {
+        self.cancelled.lock().unwrap().clone()
     }
 }
 
@@ -315,8 +368,38 @@ impl Tasks for Effects {
                     }
                     Answer::Submitted(Value::object())
                 }
+                state if state.contains("Job") => {
+                    self.tokens.lock().unwrap().push(call.token.clone().unwrap());
+                    if state.contains("Late") {
+                        self.gate.notified().await;
+                    }
+                    self.accepted.lock().unwrap().insert(state.to_owned(), Instant::now());
+                    Answer::Submitted(Value::from(format!("the response for the job of {state}").as_str()))
+                }
                 _ => Answer::Settled(TaskOutcome::Succeeded(call.parameters.clone())),
             }
+        })
+    }
+
+    fn poll<'a>(&'a self, job: &'a Job, _: &'a Execution) -> Polling<'a> {
+        Box::pin(async move {
+            let state = job.call.state.as_str();
+            assert_eq!(job.output.as_str(), Some(format!("the response for the job of {state}").as_str()));
+            assert!(job.call.parameters.get("StateMachineArn").is_some());
+            let accepted = self.accepted.lock().unwrap()[state];
+            self.polls.lock().unwrap().push((state.to_owned(), accepted.elapsed()));
+            let ended = self.ended.lock().unwrap().get(state).cloned();
+            match ended {
+                Some(outcome) => Polled::Ended(outcome),
+                None if state.contains("Panics") => panic!("out of cheese"),
+                None => Polled::Running,
+            }
+        })
+    }
+
+    fn cancel<'a>(&'a self, job: &'a Job, execution: &'a Execution) -> Cancelling<'a> {
+        Box::pin(async move {
+            self.cancelled.lock().unwrap().push(format!("{} of {}", job.call.state, execution.name));
         })
     }
 }
@@ -328,16 +411,24 @@ pub fn chain(states: &[&str]) -> String {
             Some(next) => format!(r#""Next": "{next}""#),
             None => r#""End": true"#.to_owned(),
         };
-        let resource = match name.contains("Token") {
-            true => "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
-            false => "arn:aws:lambda:us-east-1:123456789012:function:f",
-        };
-        let parameters = match name.contains("Token") {
-            true => r#""Parameters": {"QueueUrl": "q", "MessageBody": {"t.$": "$$.Task.Token"}}, "#,
-            false => "",
-        };
-        format!(r#""{name}": {{"Type": "Task", "Resource": "{resource}", {parameters}{next}}}"#)
+        format!(r#""{name}": {{{}, {next}}}"#, task(name))
     };
     let body: Vec<String> = states.iter().enumerate().map(state).collect();
     format!(r#"{{"StartAt": "{}", "States": {{{}}}}}"#, states[0], body.join(", "))
+}
+
+/// What a Task state does, by its name.
+pub fn task(name: &str) -> String {
+    let (resource, parameters) = match name {
+        _ if name.contains("Token") => (
+            "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+            r#", "Parameters": {"QueueUrl": "q", "MessageBody": {"t.$": "$$.Task.Token"}}"#,
+        ),
+        _ if name.contains("Job") => (
+            "arn:aws:states:::states:startExecution.sync:2",
+            r#", "Parameters": {"StateMachineArn": "arn:aws:states:us-east-1:123456789012:stateMachine:c"}"#,
+        ),
+        _ => ("arn:aws:lambda:us-east-1:123456789012:function:f", ""),
+    };
+    format!(r#""Type": "Task", "Resource": "{resource}"{parameters}"#)
 }
