@@ -395,7 +395,11 @@ impl Session<'_> {
         let world = self.shared.world.clone();
         let mut pause = world.config.retry_millis;
         loop {
-            match self.held.append(&world, Some(self.shared.me)).await {
+            let appended = match self.announce_started(&world).await {
+                Ok(()) => self.held.append(&world, Some(self.shared.me)).await,
+                Err(error) => Err(error.into()),
+            };
+            match appended {
                 Ok(appended) => {
                     self.ended = self.held.ending.is_some();
                     self.looks_after = true;

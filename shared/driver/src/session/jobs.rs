@@ -1,12 +1,13 @@
 //! Jobs: what `.sync` calls have started, and nobody holds the execution for.
 //!
 //! One session after the other asks how a job goes, each brought by a message of the one before. The
-//! session whose record says that a job has started sends the first; one that a message came to again,
+//! first message is sent before the record that says that a job has started, since whoever appends that
+//! may stop right behind it, and another delivery of what brought it may be deleted already; one that a message came to again,
 //! whose receiver may have been responsible, sends one for every job. All others leave jobs alone, so
 //! that there is one such message at a time; where there are two, they come at the same times, since
 //! those follow from the start of the job alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use engine::{Call, EffectId, Input};
@@ -19,6 +20,7 @@ use model::timestamp::Timestamp;
 use super::{Session, Shared};
 use crate::calls::{Calls, Came};
 use crate::message::{CANCEL_DELAYS_MILLIS, Message, News};
+use crate::state::Holder;
 use crate::world::{Inner, WorldError};
 
 /// What a session has to do about jobs.
@@ -30,6 +32,8 @@ pub(super) struct Jobs {
     polled: BTreeMap<EffectId, Timestamp>,
     /// Calls whose jobs no record knows of yet.
     started: BTreeMap<EffectId, Box<Call>>,
+    /// Those of them whose first message is sent.
+    announced: BTreeSet<EffectId>,
 }
 
 impl Jobs {
@@ -106,12 +110,34 @@ impl Session<'_> {
     pub(super) async fn send_polls(&mut self, world: &Inner) -> Result<(), WorldError> {
         let now = world.now();
         while let Some((effect, at)) = self.jobs.next.first_key_value().map(|(effect, at)| (*effect, *at)) {
-            if self.held.state.job(effect).is_some() {
-                let news = News::Poll { effect, at: Some(at) };
-                let message = Message::new(self.held.arn.clone(), news);
-                world.send(&message, at.millis_since(now)).await?;
+            let open = self.held.state.open.iter().find(|open| open.effect == effect);
+            let at = open.map(|open| match open.holder {
+                Holder::Job(_) => at,
+                // The record that says that the job has started may be on its way.
+                Holder::Nobody(_) | Holder::Owner { .. } => now.plus_millis(world.config.lease_millis),
+            });
+            if let Some(at) = at {
+                self.send_poll(world, effect, at).await?;
             }
             self.jobs.next.remove(&effect);
+        }
+        Ok(())
+    }
+
+    async fn send_poll(&self, world: &Inner, effect: EffectId, at: Timestamp) -> Result<(), WorldError> {
+        let message = Message::new(self.held.arn.clone(), News::Poll { effect, at: Some(at) });
+        world.send(&message, at.millis_since(world.now())).await
+    }
+
+    /// The record is about to be appended that says which jobs have started.
+    pub(super) async fn announce_started(&mut self, world: &Inner) -> Result<(), WorldError> {
+        let started = self.jobs.started.keys().filter(|effect| !self.jobs.announced.contains(effect));
+        for effect in started.copied().collect::<Vec<_>>() {
+            if let Some(job) = self.held.state.job(effect) {
+                let first = self.after(job, job.since);
+                self.send_poll(world, effect, first).await?;
+                self.jobs.announced.insert(effect);
+            }
         }
         Ok(())
     }
@@ -125,12 +151,8 @@ impl Session<'_> {
 
     /// The record stands that says which jobs have started.
     pub(super) fn note_started(&mut self) {
-        for effect in std::mem::take(&mut self.jobs.started).into_keys() {
-            if let Some(job) = self.held.state.job(effect) {
-                let first = self.after(job, job.since);
-                self.jobs.expect(effect, first);
-            }
-        }
+        self.jobs.started.clear();
+        self.jobs.announced.clear();
     }
 
     /// The engine did not take this. A job that it speaks of has nobody who waits for it.

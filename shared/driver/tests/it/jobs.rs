@@ -72,8 +72,25 @@ async fn a_job_costs_a_message_for_each_question_and_no_more_records_than_a_call
     scene.ended("x", 10).await;
     // The start, the claim, its job, its end.
     assert_eq!(scene.rows("x", "r/").len(), 4);
-    // The driver waits for what is due in two seconds.
     assert_eq!(scene.tasks.polls("Job"), [2]);
+    rests(&scene).await;
+}
+
+/// Whoever has started a job may stop right behind the record that says so, when another delivery of what
+/// brought the execution to it is deleted already.
+#[tokio::test(start_paused = true)]
+async fn a_job_has_a_message_of_its_own_when_its_record_stands() {
+    let scene = Scene::new(&chain(&["Job"]), Config::default()).await;
+    let driver = scene.driver().await;
+    scene.start("x", Value::object()).await;
+    seconds(1).await;
+    assert_eq!(scene.types("x").await.last(), Some(&"TaskSubmitted"));
+    assert_eq!((scene.queues.messages("driver").len(), driver.driver.sessions()), (1, 0));
+    driver.crash().await;
+    let _driver = scene.driver().await;
+    seconds(20).await;
+    assert_eq!(scene.tasks.polls("Job"), [2, 7, 17]);
+    stop(&scene, "x").await;
     rests(&scene).await;
 }
 
