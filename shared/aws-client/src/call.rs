@@ -238,7 +238,7 @@ impl Client {
                 body: body.to_bytes().to_vec(),
             })
         };
-        let late = |_| Unsent::Perhaps(format!("no answer in {} seconds", timeout.as_secs()));
+        let late = |_| Unsent::Perhaps(format!("no answer in {} seconds", timeout.as_secs_f64()));
         tokio::time::timeout(timeout, whole).await.map_err(late)?
     }
 }
