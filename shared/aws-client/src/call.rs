@@ -12,7 +12,7 @@ use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use crate::address::{Address, Endpoints, address};
 use crate::connections::{Connections, SendError};
 use crate::identity::{Identity, NoCredentials};
-use crate::{s3, sign};
+use crate::{s3, secret, sign};
 
 /// Calls services. Connections are shared by all calls.
 pub struct Client {
@@ -25,7 +25,7 @@ pub struct Client {
 }
 
 /// Who calls, and where.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Caller {
     /// Whose rights the call has.
     pub identity: Arc<Identity>,
@@ -170,6 +170,9 @@ impl Client {
                     }
                     let mut refusal = refusal(operation.service(), &response);
                     s3::name_absence(operation, &mut refusal);
+                    if let Ok(credentials) = caller.identity.credentials(SystemTime::now()).await {
+                        secret::remove(&mut refusal, &credentials);
+                    }
                     if last || !is_passing(&refusal) {
                         return Err(Failed::Refused { refusal, attempts });
                     }
@@ -256,7 +259,8 @@ enum Unsent {
 }
 
 fn said(address: &Address, error: &SendError) -> String {
-    let host = address.origin.split("://").nth(1).unwrap_or(&address.origin);
+    // Without a name and a password before it.
+    let host = address.origin.rsplit(['/', '@']).next().unwrap_or_default();
     format!("{host}: {error}")
 }
 

@@ -4,6 +4,7 @@ mod functions;
 mod jobs;
 mod results;
 mod rights;
+mod secrets;
 
 use std::sync::{Arc, Mutex};
 
