@@ -106,8 +106,9 @@ fn value(choices: &mut Choices, operation: &Operation, shape: ShapeId, depth: us
             Kind::Long => Value::from(*choices.of(&[0, i64::MAX, i64::MIN])),
             Kind::Float | Kind::Double => Value::from(*choices.of(&["0.5", "NaN", "-Infinity", "1e400"])),
             Kind::Timestamp => {
-                let times = ["0", "-1e14", "1e300", "253402300799", r#""9999-12-31T23:59:59Z""#, r#""x""#];
-                Value::parse(choices.of(&times)).unwrap()
+                let times: &[&str] =
+                    &["0", "-1e14", "1e300", "253402300799", r#""9999-12-31T23:59:59Z""#, r#""x""#];
+                Value::parse(choices.of::<&str>(times)).unwrap()
             }
         },
     }
