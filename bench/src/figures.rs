@@ -7,6 +7,7 @@ mod driver;
 mod durable;
 mod engine;
 mod http;
+mod sdk;
 mod waiting;
 
 pub use append::append;
@@ -16,6 +17,7 @@ pub use driver::driver;
 pub use durable::durable;
 pub use engine::engine;
 pub use http::http;
+pub use sdk::sdk;
 pub use waiting::waiting;
 
 /// Where loads of durable executions run. Timers and syncs have their own threads.

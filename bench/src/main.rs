@@ -1,5 +1,5 @@
 //! Measures and reports. Release build only: `make bench`. With names of groups (`engine`, `append`,
-//! `aws`, `costs`, `driver`, `durable`, `http`, `waiting`) it measures these alone and writes no file.
+//! `aws`, `costs`, `driver`, `durable`, `http`, `sdk`, `waiting`) it measures these alone and writes no file.
 
 mod figures;
 
@@ -15,7 +15,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 type Group = fn(&mut Report);
 
 /// The groups in the order in which they are measured.
-const GROUPS: [(&str, Group); 8] = [
+const GROUPS: [(&str, Group); 9] = [
     ("engine", figures::engine),
     ("append", figures::append),
     ("aws", figures::aws),
@@ -23,6 +23,7 @@ const GROUPS: [(&str, Group); 8] = [
     ("driver", figures::driver),
     ("durable", figures::durable),
     ("http", figures::http),
+    ("sdk", figures::sdk),
     ("waiting", figures::waiting),
 ];
 

@@ -172,6 +172,21 @@ pub fn memory(process: &str) -> Result<Memory, String> {
     Ok(Memory { resident_bytes: bytes("VmRSS:")?, peak_bytes: bytes("VmHWM:")? })
 }
 
+/// CPU that this thread has used. Where the system does not tell: time.
+pub fn thread_cpu() -> Duration {
+    #[cfg(unix)]
+    {
+        let used = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        let (seconds, nanoseconds) = (u64::try_from(used.tv_sec), u32::try_from(used.tv_nsec));
+        Duration::new(seconds.unwrap_or_default(), nanoseconds.unwrap_or_default())
+    }
+    #[cfg(not(unix))]
+    {
+        static BEGAN: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+        BEGAN.get_or_init(Instant::now).elapsed()
+    }
+}
+
 /// What the files of a directory take on the disk, in bytes. What goes away meanwhile is left out.
 pub fn disk_bytes(directory: &Path) -> u64 {
     let Ok(entries) = std::fs::read_dir(directory) else { return 0 };

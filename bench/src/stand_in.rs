@@ -4,7 +4,7 @@
 //! The functions reach it by `AWS_ENDPOINT_URL`, without TLS. It checks no signatures.
 
 mod blobs;
-mod http;
+pub mod http;
 mod queue;
 mod table;
 mod work;

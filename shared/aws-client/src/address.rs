@@ -134,6 +134,9 @@ pub fn address(
 ) -> Result<Address, String> {
     let service = operation.service();
     let configured = endpoints.of(service.service_id);
+    if !endpoint::is_label(region) {
+        return Err(format!("{region:?} is no Region"));
+    }
     let mut parameters = Parameters::default();
     parameters.text("Region", region);
     parameters.boolean("UseFIPS", endpoints.fips).boolean("UseDualStack", endpoints.dual_stack);
@@ -149,14 +152,21 @@ pub fn address(
     }
     let found = match (endpoint::resolve(catalog(), service, &parameters), configured) {
         (Ok(found), _) => found,
-        // Rules that know nothing of other addresses.
-        (Err(_), Some(url)) => {
+        // Rules that know nothing of other addresses. S3's do, and without its bucket a request would
+        // be to another.
+        (Err(_), Some(url)) if service.key != "s3" => {
             Endpoint { url: url.trim_end_matches('/').to_owned(), schemes: Vec::new(), headers: Vec::new() }
         }
-        (Err(error), None) => return Err(error),
+        (Err(error), _) => return Err(error),
     };
     let scheme = scheme(&found.schemes)?;
     let (origin, base) = split(&found.url).ok_or_else(|| format!("{} is no address", found.url))?;
+    // Rules put arguments into hosts, and not all of them ask whether they can stand there.
+    let is_host =
+        |host: &str| host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte));
+    if configured.is_none() && !origin.split_once("://").is_some_and(|(_, host)| is_host(host)) {
+        return Err(format!("{:?} is no address", found.url));
+    }
     let prefix = request.host_prefix.as_deref().filter(|_| configured.is_none()).unwrap_or_default();
     let origin = match origin.split_once("://") {
         Some((scheme, host)) => format!("{scheme}://{prefix}{host}"),

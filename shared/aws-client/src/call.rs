@@ -5,14 +5,14 @@ use std::time::{Duration, SystemTime};
 
 use aws_wire::catalog::Operation;
 use aws_wire::node::Node;
-use aws_wire::protocol::{Refusal, Request, Response, refusal, request, result};
+use aws_wire::protocol::{Refusal, Request, Response, Unwritable, refusal, request, result};
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 
 use crate::address::{Address, Endpoints, address};
 use crate::connections::{Connections, SendError};
 use crate::identity::{Identity, NoCredentials};
-use crate::{s3, sign};
+use crate::{s3, secret, sign};
 
 /// Calls services. Connections are shared by all calls.
 pub struct Client {
@@ -21,10 +21,11 @@ pub struct Client {
     user_agent: String,
     /// For the pauses between attempts.
     spread: fn() -> f64,
+    timeout: Duration,
 }
 
 /// Who calls, and where.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Caller {
     /// Whose rights the call has.
     pub identity: Arc<Identity>,
@@ -51,10 +52,14 @@ pub enum Failed {
         /// How often it was asked.
         attempts: u32,
     },
+    /// It was not sent, because of an argument.
+    Unwritable(Unwritable),
     /// It was not sent: what is wrong with it, in a sentence.
     Unsendable(String),
     /// There is no answer; what happened.
     NoAnswer(String),
+    /// The answer is larger than any that is read.
+    TooLarge(String),
     /// The answer cannot be read; why.
     Unreadable(String),
 }
@@ -63,7 +68,7 @@ pub enum Failed {
 const ATTEMPTS_MAX: u32 = 3;
 /// The longest pause before the second attempt; twice that before the third.
 const PAUSE: Duration = Duration::from_millis(300);
-/// How long an answer may take.
+/// How long an answer may take, its body included.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(65);
 /// Operations whose answers take longer, and how long.
 const SLOW: [(&str, &str, Duration); 3] = [
@@ -71,8 +76,11 @@ const SLOW: [(&str, &str, Duration); 3] = [
     ("sfn", "GetActivityTask", Duration::from_secs(90)),
     ("sfn", "StartSyncExecution", Duration::from_secs(5 * 60 + 30)),
 ];
-/// Bytes of an answer that are read. No payload may be as large.
-const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Bytes of an answer that is bytes. The largest that are of use are inputs of models, in S3.
+const BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Bytes of an answer that has to be taken apart, which takes many times that in memory. A task's result
+/// may be a thirtieth of it.
+const DOCUMENT_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// Codes of services that have too much to do. Source: AWS SDKs and Tools Reference Guide, "Retry behavior".
 const THROTTLING: [&str; 14] = [
@@ -100,7 +108,13 @@ impl Client {
         user_agent: String,
         spread: fn() -> f64,
     ) -> Client {
-        Client { connections, endpoints, user_agent, spread }
+        Client { connections, endpoints, user_agent, spread, timeout: ANSWER_TIMEOUT }
+    }
+
+    /// The same with another time that answers may take, but for those of operations that are known to
+    /// be slow.
+    pub fn with_timeout(self, timeout: Duration) -> Client {
+        Client { timeout, ..self }
     }
 
     /// Calls an operation; again where it was not received, or may succeed in a moment.
@@ -126,11 +140,10 @@ impl Client {
         attempts_max: u32,
     ) -> Result<Answer, Failed> {
         let wrong = Failed::Unsendable;
-        let missing = |name: String| wrong(format!("{name} has to be given, and to be valid there"));
-        let mut request = request(operation, input).map_err(missing)?;
+        let mut request = request(operation, input).map_err(Failed::Unwritable)?;
         s3::add_checksum(operation, input, &mut request).map_err(wrong)?;
         let mut region = caller.region.clone();
-        let mut attempts = 0;
+        let (mut attempts, mut moved) = (0, false);
         loop {
             let address = address(&self.endpoints, operation, input, &request, &region).map_err(wrong)?;
             let mut addressed = request.clone();
@@ -147,14 +160,19 @@ impl Client {
                     return Ok(Answer { output, response });
                 }
                 Ok(response) => {
+                    // Once: what is told to be elsewhere there, too, is nowhere.
                     if let Some(other) = s3::elsewhere(operation, &response)
                         && other != region
+                        && !std::mem::replace(&mut moved, true)
                     {
                         region = other;
                         continue;
                     }
                     let mut refusal = refusal(operation.service(), &response);
                     s3::name_absence(operation, &mut refusal);
+                    if let Ok(credentials) = caller.identity.credentials(SystemTime::now()).await {
+                        secret::remove(&mut refusal, &credentials);
+                    }
                     if last || !is_passing(&refusal) {
                         return Err(Failed::Refused { refusal, attempts });
                     }
@@ -163,6 +181,7 @@ impl Client {
                 Err(Unsent::Never(_)) => {}
                 Err(Unsent::Perhaps(why)) => return Err(Failed::NoAnswer(why)),
                 Err(Unsent::Impossible(why)) => return Err(Failed::Unsendable(why)),
+                Err(Unsent::TooLarge(why)) => return Err(Failed::TooLarge(why)),
             }
             let longest = PAUSE * 2u32.pow(attempts - 1);
             tokio::time::sleep(longest.mul_f64((self.spread)().clamp(0.1, 1.0))).await;
@@ -200,7 +219,8 @@ impl Client {
         let slow = SLOW
             .iter()
             .find(|(service, name, _)| *service == operation.service().key && *name == operation.name);
-        let timeout = slow.map_or(ANSWER_TIMEOUT, |(_, _, timeout)| *timeout);
+        let timeout = slow.map_or(self.timeout, |(_, _, timeout)| *timeout);
+        let bytes_max = if operation.gives_bytes() { BYTES_MAX } else { DOCUMENT_BYTES_MAX };
         let sending = self.connections.send(built.map(Full::new), None);
         let whole = async {
             let answered = sending.await.map_err(|error| match &error {
@@ -208,8 +228,11 @@ impl Client {
                 SendError::Broken(_) | SendError::Late(_) => Unsent::Perhaps(said(address, &error)),
             })?;
             let (parts, body) = answered.into_parts();
-            let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
-            let body = body.map_err(|error| Unsent::Perhaps(format!("the answer breaks off: {error}")))?;
+            let body = Limited::new(body, bytes_max).collect().await;
+            let body = body.map_err(|error| match error.is::<LengthLimitError>() {
+                true => Unsent::TooLarge(format!("the answer has more than {bytes_max} bytes")),
+                false => Unsent::Perhaps(format!("the answer breaks off: {error}")),
+            })?;
             let text =
                 |value: &hyper::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
             Ok(Response {
@@ -218,7 +241,7 @@ impl Client {
                 body: body.to_bytes().to_vec(),
             })
         };
-        let late = |_| Unsent::Perhaps(format!("no answer in {} seconds", timeout.as_secs()));
+        let late = |_| Unsent::Perhaps(format!("no answer in {} seconds", timeout.as_secs_f64()));
         tokio::time::timeout(timeout, whole).await.map_err(late)?
     }
 }
@@ -231,10 +254,13 @@ enum Unsent {
     Perhaps(String),
     /// It cannot be sent.
     Impossible(String),
+    /// There is an answer, which nobody wants whole.
+    TooLarge(String),
 }
 
 fn said(address: &Address, error: &SendError) -> String {
-    let host = address.origin.split("://").nth(1).unwrap_or(&address.origin);
+    // Without a name and a password before it.
+    let host = address.origin.rsplit(['/', '@']).next().unwrap_or_default();
     format!("{host}: {error}")
 }
 

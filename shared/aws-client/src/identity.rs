@@ -6,6 +6,8 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use tokio::sync::Mutex;
+use tracing::instrument::WithSubscriber as _;
+use tracing::subscriber::NoSubscriber;
 
 /// So long before credentials expire, others are asked for.
 const RENEW_BEFORE: Duration = Duration::from_secs(5 * 60);
@@ -26,6 +28,13 @@ struct Held {
     credentials: Credentials,
     since: SystemTime,
     renew_at: Option<SystemTime>,
+}
+
+/// Nothing of what it holds.
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Identity").finish_non_exhaustive()
+    }
 }
 
 /// Why there are none.
@@ -51,7 +60,9 @@ impl Identity {
         {
             return Ok(held.credentials.clone());
         }
-        let loaded = tokio::time::timeout(LOAD_TIMEOUT, self.provider.provide_credentials()).await;
+        // Sources trace what they sign and are told, session tokens included.
+        let loading = self.provider.provide_credentials().with_subscriber(NoSubscriber::new());
+        let loaded = tokio::time::timeout(LOAD_TIMEOUT, loading).await;
         let refused = match loaded {
             Ok(Ok(credentials)) => {
                 // What is given for less than that is asked for again after a while, not with each request.

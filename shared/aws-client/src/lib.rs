@@ -9,6 +9,7 @@ mod call;
 mod connections;
 mod identity;
 mod s3;
+mod secret;
 mod sign;
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,7 @@
 //! Calls against a server in this process that answers what it is told to.
 
+mod hostile;
+
 use std::sync::{Arc, Mutex};
 
 use aws_credential_types::Credentials;
@@ -9,7 +11,7 @@ use aws_wire::convention::{Convention, arguments, output};
 use aws_wire::timestamp::Timestamp;
 use model::json::{Text, Value};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 
@@ -57,24 +59,31 @@ async fn server(answers: Vec<String>) -> Server {
     tokio::spawn(async move {
         for answer in answers {
             let (mut connection, _) = listener.accept().await.unwrap();
-            let mut request = Vec::new();
-            let mut part = [0; 65_536];
-            loop {
-                let count = connection.read(&mut part).await.unwrap();
-                request.extend_from_slice(&part[..count]);
-                let text = String::from_utf8_lossy(&request).to_lowercase();
-                let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-                let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-                let length: usize = length.map_or(0, |length| length.parse().unwrap());
-                if count == 0 || body.len() >= length {
-                    break;
-                }
-            }
-            into.lock().unwrap().push(String::from_utf8_lossy(&request).into_owned());
+            let request = read(&mut connection).await;
+            into.lock().unwrap().push(request);
             connection.write_all(answer.as_bytes()).await.unwrap();
         }
     });
     Server { url, received }
+}
+
+/// The text of one request.
+async fn read(connection: &mut TcpStream) -> String {
+    let mut request = Vec::new();
+    let mut part = [0; 65_536];
+    loop {
+        let count = connection.read(&mut part).await.unwrap();
+        request.extend_from_slice(&part[..count]);
+        let text = String::from_utf8_lossy(&request).to_lowercase();
+        let parts = text.split_once("\r\n\r\n");
+        let is_whole = parts.is_some_and(|(head, body)| {
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            body.len() >= length.map_or(0, |length| length.parse().unwrap())
+        });
+        if count == 0 || is_whole {
+            return String::from_utf8_lossy(&request).into_owned();
+        }
+    }
 }
 
 fn answer(status: u16, headers: &str, body: &str) -> String {
@@ -95,9 +104,16 @@ fn caller() -> Caller {
     Caller { identity: Arc::new(identity), region: "eu-central-1".to_owned() }
 }
 
-async fn call(url: &str, operation: &Operation, input: &str) -> Result<Value, Failed> {
+fn client(url: &str) -> Client {
     let endpoints = Endpoints::default().all(Place::Url(url.to_owned()));
-    let client = Client::new(Connections::new().unwrap(), endpoints, "stepwright/test".to_owned(), || 0.1);
+    Client::new(Connections::new().unwrap(), endpoints, "stepwright/test".to_owned(), || 0.1)
+}
+
+async fn call(url: &str, operation: &Operation, input: &str) -> Result<Value, Failed> {
+    call_with(&client(url), operation, input).await
+}
+
+async fn call_with(client: &Client, operation: &Operation, input: &str) -> Result<Value, Failed> {
     let service = operation.service();
     let input = Value::parse(input).unwrap();
     let mut token = || "token".to_owned();

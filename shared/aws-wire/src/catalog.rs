@@ -35,6 +35,11 @@ pub struct Catalog {
     services: Box<[OnceLock<Service>]>,
 }
 
+/// The bytes that the program was built with, for [`Catalog::new`].
+pub fn embedded() -> &'static [u8] {
+    BYTES
+}
+
 /// What the program was built with.
 pub fn catalog() -> &'static Catalog {
     static CATALOG: OnceLock<Catalog> = OnceLock::new();

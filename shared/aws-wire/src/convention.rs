@@ -177,10 +177,13 @@ impl Reader<'_> {
                 (None, Some("false")) => Node::Boolean(false),
                 (None, _) => self.wrong(name, "a boolean"),
             },
-            Kind::Integer | Kind::Long => match whole(value) {
-                Some(integer) => Node::Integer(integer),
-                None => self.wrong(name, "an integer"),
-            },
+            Kind::Integer | Kind::Long => {
+                let fits = |integer: &i64| scalar.kind == Kind::Long || i32::try_from(*integer).is_ok();
+                match whole(value).filter(fits) {
+                    Some(integer) => Node::Integer(integer),
+                    None => self.wrong(name, "an integer"),
+                }
+            }
             Kind::Float | Kind::Double => match value.as_f64().or_else(|| text.and_then(number)) {
                 Some(float) => Node::Float(float),
                 None => self.wrong(name, "a number"),

@@ -12,6 +12,7 @@ use std::borrow::Cow;
 
 use model::json::{self, Map};
 
+pub use functions::is_label;
 pub(crate) use partition::Partition;
 
 use crate::catalog::format::rules as node;

@@ -7,4 +7,6 @@ pub mod endpoint;
 pub mod name;
 pub mod node;
 pub mod protocol;
+#[cfg(test)]
+mod tests;
 pub mod timestamp;

@@ -80,11 +80,29 @@ fn unreadable(why: impl Into<String>) -> Unreadable {
     Unreadable(why.into())
 }
 
+/// An argument that cannot stand where the request has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unwritable {
+    /// The member, as the model calls it; of a map of headers, the entry.
+    pub name: String,
+    /// What it has to be.
+    pub expected: &'static str,
+}
+
+impl std::fmt::Display for Unwritable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the value of {} must be {}", self.name, self.expected)
+    }
+}
+
+impl std::error::Error for Unwritable {}
+
 /// How deep an answer may be.
 const DEPTH_MAX: usize = 256;
 
-/// What asks for an operation. The error names a member that the request cannot do without.
-pub fn request(operation: &Operation, input: &Node) -> Result<Request, String> {
+/// What asks for an operation. Whatever the arguments are, it is a request to the operation's own path,
+/// and its headers are those that the model knows.
+pub fn request(operation: &Operation, input: &Node) -> Result<Request, Unwritable> {
     let service = operation.service();
     let mut request = match service.protocol {
         Protocol::Json { minor } => json::request(operation, input, minor),

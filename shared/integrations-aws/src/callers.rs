@@ -198,6 +198,9 @@ impl Role {
 fn said(failed: Failed) -> String {
     match failed {
         Failed::Refused { refusal, .. } => refusal.message.unwrap_or(refusal.code),
-        Failed::Unsendable(why) | Failed::NoAnswer(why) | Failed::Unreadable(why) => why,
+        Failed::Unwritable(why) => why.to_string(),
+        Failed::Unsendable(why) | Failed::NoAnswer(why) | Failed::TooLarge(why) | Failed::Unreadable(why) => {
+            why
+        }
     }
 }

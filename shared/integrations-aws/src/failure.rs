@@ -1,13 +1,16 @@
 //! What a call that failed is called, and what is said to it.
 
+use asl::state::Resource;
 use aws_client::Failed;
-use aws_wire::catalog::Service;
+use aws_wire::catalog::{Operation, Service};
 use aws_wire::convention::Problem;
-use aws_wire::name::exception;
-use aws_wire::protocol::Refusal;
-use engine::{Stage, TaskOutcome};
-use model::error::{Failure, RUNTIME};
+use aws_wire::name::{exception, member as member_name};
+use aws_wire::protocol::{Refusal, Unwritable};
+use engine::{Call, Stage, TaskOutcome};
+use model::error::{DATA_LIMIT_EXCEEDED, Failure, RUNTIME};
 use model::json::Value;
+
+use crate::optimized;
 
 /// What the errors of a service are called.
 #[derive(Clone, Copy, Debug)]
@@ -41,13 +44,16 @@ impl Style {
         }
     }
 
-    /// The failure of a task whose call failed.
+    /// The failure of a call.
     pub fn failure(self, failed: Failed) -> Failure {
         let client = |cause: String| Failure::new(format!("{}.SdkClientException", self.prefix()), cause);
         match failed {
             Failed::Refused { refusal, attempts } => self.refused(refusal, attempts),
+            Failed::Unwritable(why) => client(format!("Unable to make the HTTP request: {why}")),
             Failed::Unsendable(why) => client(format!("Unable to make the HTTP request: {why}")),
-            Failed::NoAnswer(why) => client(format!("Unable to execute HTTP request: {why}")),
+            Failed::NoAnswer(why) | Failed::TooLarge(why) => {
+                client(format!("Unable to execute HTTP request: {why}"))
+            }
             Failed::Unreadable(why) => client(format!("Unable to unmarshall response ({why})")),
         }
     }
@@ -82,6 +88,31 @@ impl Style {
             }
         }
     }
+}
+
+/// The outcome of a task whose call failed.
+pub(crate) fn outcome(style: Style, operation: &Operation, call: &Call, failed: Failed) -> TaskOutcome {
+    match failed {
+        Failed::Unwritable(Unwritable { name, expected }) => {
+            let member = operation.input().and_then(|input| input.member(&name));
+            let name = member.map_or(name, |member| member_name(member.name).into_owned());
+            not_started(&call.parameters, &[Problem::Wrong { name, expected }])
+        }
+        Failed::TooLarge(_) => optimized::failed(call, too_large(&call.resource)),
+        failed => optimized::failed(call, style.failure(failed)),
+    }
+}
+
+/// What the engine says to a result beyond the limit, which this would be if it were read.
+fn too_large(resource: &Resource) -> Failure {
+    let task = match resource {
+        Resource::Lambda { arn } | Resource::Activity { arn } => arn,
+        Resource::Integration { service, .. } => service,
+    };
+    let cause = format!(
+        "The state/task '{task}' returned a result with a size exceeding the maximum number of bytes service limit."
+    );
+    Failure::new(DATA_LIMIT_EXCEEDED, cause)
 }
 
 /// The outcome of a task that cannot be started with its parameters.

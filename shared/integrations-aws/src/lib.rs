@@ -189,7 +189,7 @@ impl Services {
     ) -> Result<aws_client::Answer, TaskOutcome> {
         let answer = self.exchange(operation, input, call, execution).await;
         let answer = answer.map_err(|failure| optimized::failed(call, failure))?;
-        answer.map_err(|failed| optimized::failed(call, style.failure(failed)))
+        answer.map_err(|failed| failure::outcome(style, operation, call, failed))
     }
 
     async fn perform(&self, call: &Call, execution: &Execution) -> Result<Answer, TaskOutcome> {

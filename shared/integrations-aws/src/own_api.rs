@@ -23,8 +23,7 @@ pub(crate) async fn call(
     execution: &Execution,
     now: Timestamp,
 ) -> Result<Answer, Failed> {
-    let request = request(operation, input)
-        .map_err(|name| Failed::Unsendable(format!("{name} has to be given, and to be valid there")))?;
+    let request = request(operation, input).map_err(Failed::Unwritable)?;
     let waits = call.resource.starts_job().then(|| Waits { execution: &execution.arn, effect: call.effect });
     let answered = own.perform(operation.name, &request.body, waits).await;
     let date = Time::from_seconds(now.millis() as f64 / 1_000.0).map(|at| at.format(TimestampFormat::Rfc822));

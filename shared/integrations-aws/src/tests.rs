@@ -5,6 +5,7 @@ mod jobs;
 mod recorded;
 mod results;
 mod rights;
+mod secrets;
 mod web;
 
 use std::sync::{Arc, Mutex};

@@ -2,7 +2,7 @@
 
 use super::cursor::Cursor;
 use super::format::operation;
-use super::{Namespace, Service, ShapeId, Structure};
+use super::{Namespace, Service, Shape, ShapeId, Structure};
 
 /// An operation.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +47,12 @@ impl Operation {
     /// What it gives; nothing in some.
     pub fn output(&self) -> Option<Structure> {
         self.service.structure(self.output?)
+    }
+
+    /// Whether its answer is bytes, rather than a document.
+    pub fn gives_bytes(&self) -> bool {
+        let payload = self.output().and_then(|output| output.payload());
+        payload.is_some_and(|payload| matches!(self.service.shape(payload.shape), Shape::Scalar(_)))
     }
 
     /// The shape of what it takes.

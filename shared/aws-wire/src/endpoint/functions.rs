@@ -55,7 +55,8 @@ pub(super) fn attribute(of: &Value, path: &str) -> Value {
     value.clone()
 }
 
-fn is_label(text: &str) -> bool {
+/// Whether a text can stand between the dots of a host's name.
+pub fn is_label(text: &str) -> bool {
     (1..=63).contains(&text.len())
         && !text.starts_with('-')
         && !text.ends_with('-')

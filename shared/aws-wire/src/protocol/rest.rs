@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::scalar::{encoded as base64, format, parsed, text};
-use super::{Request, Response, Unreadable, json, unreadable, xml};
+use super::{Request, Response, Unreadable, Unwritable, json, unreadable, xml};
 use crate::catalog::{Kind, Location, Member, Operation, Service, Shape, Structure, TimestampFormat};
 use crate::node::Node;
 
@@ -16,18 +16,24 @@ pub enum Body {
     Xml,
 }
 
+/// A header that the connection has in hand, whatever a model says: where a body ends is not an argument.
+const LENGTH: &str = "Content-Length";
+
 /// A request.
-pub fn request(operation: &Operation, input: &Node, body: Body) -> Result<Request, String> {
+pub fn request(operation: &Operation, input: &Node, body: Body) -> Result<Request, Unwritable> {
     let mut request = Request { method: operation.method, uri: uri(operation, input)?, ..Request::default() };
     let service = operation.service();
     for (member, node) in input.members() {
         match member.location {
-            Location::Header => header(&mut request, service, member, node),
+            Location::Header => header(&mut request, service, member, node)?,
             Location::HeadersPrefix => {
                 if let Node::Map(entries) = node {
                     for (key, value) in entries {
                         let value = text(value, TimestampFormat::Rfc822).unwrap_or_default();
-                        request.header(format!("{}{key}", prefix(member)), value);
+                        if !key.bytes().all(is_token) {
+                            return Err(unwritable(key, "named by letters, digits and -"));
+                        }
+                        request.header(format!("{}{key}", prefix(member)), in_header(key, value)?);
                     }
                 }
             }
@@ -120,8 +126,32 @@ pub fn encoded(text: &str, keeps_slashes: bool) -> String {
     out
 }
 
-/// Path and query. The error names a member that stands in the path and is not there.
-fn uri(operation: &Operation, input: &Node) -> Result<String, String> {
+fn unwritable(name: &str, expected: &'static str) -> Unwritable {
+    Unwritable { name: name.to_owned(), expected }
+}
+
+/// Whether a byte may stand in the name of a header.
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// A header's value, which nothing can follow that is not its own.
+fn in_header(name: &str, value: String) -> Result<String, Unwritable> {
+    if value.bytes().all(|byte| byte == b'\t' || (b' '..=b'~').contains(&byte)) {
+        Ok(value)
+    } else {
+        Err(unwritable(name, "a text of printable ASCII characters"))
+    }
+}
+
+/// Whether a text, encoded, leads where its template does: `.` and `..` are steps of a path, not names.
+fn is_segment(text: &str, keeps_slashes: bool) -> bool {
+    let is_step = |segment: &str| matches!(segment, "." | "..");
+    !text.is_empty() && !if keeps_slashes { text.split('/').any(is_step) } else { is_step(text) }
+}
+
+/// Path and query.
+fn uri(operation: &Operation, input: &Node) -> Result<String, Unwritable> {
     let service = operation.service();
     let label = |name: &str, greedy: bool| {
         let found = input
@@ -130,9 +160,12 @@ fn uri(operation: &Operation, input: &Node) -> Result<String, String> {
             .find(|(member, _)| member.location == Location::Uri && member.wire_name() == name);
         let value = found
             .and_then(|(member, node)| text(node, timestamps(service, member, TimestampFormat::Iso8601)));
-        match value.filter(|value| !value.is_empty()) {
+        match value.filter(|value| is_segment(value, greedy)) {
             Some(value) => Ok(encoded(&value, greedy)),
-            None => Err(found.map_or(name, |(member, _)| member.name).to_owned()),
+            None => {
+                let name = found.map_or(name, |(member, _)| member.name);
+                Err(unwritable(name, "a text that can stand in a path: not empty, and no part of it . or .."))
+            }
         }
     };
     let mut uri = labelled(operation.uri, |name| match name.strip_suffix('+') {
@@ -153,8 +186,12 @@ fn uri(operation: &Operation, input: &Node) -> Result<String, String> {
                 }
             }
             Node::Map(entries) => {
-                // What has a member of its own is that member's.
+                // What has a member of its own is that member's, and what the operation says is its.
+                let (_, said) = operation.uri.split_once('?').unwrap_or_default();
                 let own = |key: &str| {
+                    if said.split('&').any(|pair| pair.split('=').next() == Some(key)) {
+                        return true;
+                    }
                     let mut members = input.members().iter();
                     members.any(|(own, _)| own.location == Location::Query && own.wire_name() == key)
                 };
@@ -176,7 +213,10 @@ fn uri(operation: &Operation, input: &Node) -> Result<String, String> {
 }
 
 /// A template with what stands in `{}` replaced.
-fn labelled(template: &str, mut label: impl FnMut(&str) -> Result<String, String>) -> Result<String, String> {
+fn labelled(
+    template: &str,
+    mut label: impl FnMut(&str) -> Result<String, Unwritable>,
+) -> Result<String, Unwritable> {
     let mut out = String::with_capacity(template.len() + 32);
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {
@@ -190,14 +230,15 @@ fn labelled(template: &str, mut label: impl FnMut(&str) -> Result<String, String
 }
 
 /// What stands before the host: a template, in which members that are labels of hosts stand.
-pub fn host_prefix(operation: &Operation, input: &Node) -> Result<Option<String>, String> {
+pub fn host_prefix(operation: &Operation, input: &Node) -> Result<Option<String>, Unwritable> {
     let Some(template) = operation.host_prefix else { return Ok(None) };
     labelled(template, |name| {
         let value = input.member(name).and_then(Node::text).unwrap_or_default();
         let is_label = (1..=63).contains(&value.len())
             && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
             && !value.starts_with('-');
-        if is_label { Ok(value.to_owned()) } else { Err(name.to_owned()) }
+        let wrong = || unwritable(name, "a text that can stand in a host's name: letters, digits and -");
+        if is_label { Ok(value.to_owned()) } else { Err(wrong()) }
     })
     .map(Some)
 }
@@ -213,7 +254,15 @@ fn timestamps(service: &'static Service, member: &Member, default: TimestampForm
     }
 }
 
-fn header(request: &mut Request, service: &'static Service, member: &Member, node: &Node) {
+fn header(
+    request: &mut Request,
+    service: &'static Service,
+    member: &Member,
+    node: &Node,
+) -> Result<(), Unwritable> {
+    if member.wire_name().eq_ignore_ascii_case(LENGTH) {
+        return Ok(());
+    }
     let format = timestamps(service, member, TimestampFormat::Rfc822);
     let value = match node {
         Node::Text(text) if member.json_value() => Some(base64(text.as_bytes())),
@@ -228,8 +277,9 @@ fn header(request: &mut Request, service: &'static Service, member: &Member, nod
         node => text(node, format),
     };
     if let Some(value) = value {
-        request.header(member.wire_name(), value);
+        request.header(member.wire_name(), in_header(member.name, value)?);
     }
+    Ok(())
 }
 
 /// An element of a list in a header; in quotes where it has a comma or quotes.

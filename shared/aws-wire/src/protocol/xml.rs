@@ -171,10 +171,52 @@ fn escape(out: &mut String, text: &str) {
     }
 }
 
+/// Attributes of a tag, and declarations of namespaces in a document, that are read: the reader compares
+/// each with all others.
+const ATTRIBUTES_MAX: usize = 64;
+const NAMESPACES_MAX: usize = 4_000;
+
+/// Whether no tag has too many attributes, and the document no more namespaces than the reader takes in
+/// reasonable time. What is no XML is the reader's to say.
+fn is_plain(text: &str) -> bool {
+    let (mut rest, mut namespaces) = (text, 0);
+    while let Some(at) = rest.find('<') {
+        rest = &rest[at..];
+        let skipped = [("<!--", "-->"), ("<![CDATA[", "]]>"), ("<?", "?>")];
+        if let Some((begin, end)) = skipped.iter().find(|(begin, _)| rest.starts_with(begin)) {
+            let Some(at) = rest[begin.len()..].find(end) else { return true };
+            rest = &rest[begin.len() + at..];
+            continue;
+        }
+        let (mut quote, mut attributes, mut end) = (None, 0, rest.len());
+        for (at, byte) in rest.bytes().enumerate() {
+            match (byte, quote) {
+                (b'>', None) => {
+                    end = at;
+                    break;
+                }
+                (b'=', None) => attributes += 1,
+                (b'"' | b'\'', None) => quote = Some(byte),
+                (byte, Some(open)) if byte == open => quote = None,
+                _ => {}
+            }
+        }
+        namespaces += rest[..end].matches("xmlns").count();
+        if attributes > ATTRIBUTES_MAX || namespaces > NAMESPACES_MAX {
+            return false;
+        }
+        rest = &rest[end..];
+    }
+    true
+}
+
 /// A document that has been checked. What a document type declares is not read, so that nothing can
 /// expand.
 pub fn read<T>(body: &[u8], of: impl FnOnce(Element) -> Result<T, Unreadable>) -> Result<T, Unreadable> {
     let text = std::str::from_utf8(body).map_err(|_| unreadable("the answer is not UTF-8"))?;
+    if !is_plain(text) {
+        return Err(unreadable("the answer has more attributes than any answer"));
+    }
     let options = ParsingOptions { allow_dtd: false, nodes_limit: NODES_MAX, ..ParsingOptions::default() };
     let document = Document::parse_with_options(text, options)
         .map_err(|error| unreadable(format!("the answer is not XML: {error}")))?;

@@ -129,7 +129,7 @@ async fn ask(
             Err(Asked::Unknown)
         }
         Err(failed @ Failed::Refused { .. }) => Err(Asked::Refused(family.style.failure(failed))),
-        Err(Failed::NoAnswer(_) | Failed::Unreadable(_) | Failed::Unsendable(_)) => Err(Asked::Unknown),
+        Err(_) => Err(Asked::Unknown),
     }
 }
 

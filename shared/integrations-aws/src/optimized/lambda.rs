@@ -1,7 +1,6 @@
 //! Lambda functions: `arn:aws:lambda:…:function:…` and `lambda:invoke`.
 
 use asl::state::Resource;
-use aws_client::Failed;
 use aws_wire::catalog::{Operation, catalog};
 use aws_wire::node::Node;
 use aws_wire::protocol::Response;
@@ -12,7 +11,7 @@ use model::json::{Map, Text, Value};
 
 use super::{accepted, failed, metadata, parameters};
 use crate::Services;
-use crate::failure::{Style, refused_parameters};
+use crate::failure::{self, Style, refused_parameters};
 
 /// What the errors of Invoke are called.
 pub(crate) const STYLE: Style =
@@ -41,7 +40,7 @@ pub(crate) async fn call(
     };
     let answer = match services.exchange(&operation, &input, call, execution).await {
         Err(failure) => return Err(failed(call, failure)),
-        Ok(Err(failure)) => return Err(failed(call, refused(failure))),
+        Ok(Err(failed)) => return Err(failure::outcome(STYLE, &operation, call, failed)),
         Ok(Ok(answer)) => answer,
     };
     check(&answer.response).map_err(|failure| failed(call, failure))?;
@@ -144,8 +143,4 @@ fn check(response: &Response) -> Result<(), Failure> {
             ),
         ),
     })
-}
-
-fn refused(failed: Failed) -> Failure {
-    STYLE.failure(failed)
 }

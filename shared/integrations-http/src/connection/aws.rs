@@ -137,7 +137,8 @@ fn check_state(arn: &str, state: &str) -> Result<(), Failure> {
 fn fault(action: &str, failed: &Failed) -> Failure {
     let refusal = match failed {
         Failed::Refused { refusal, .. } => refusal,
-        Failed::NoAnswer(why) | Failed::Unsendable(why) | Failed::Unreadable(why) => {
+        Failed::Unwritable(why) => return Fault::InternalError.because(format!("{action}: {why}")),
+        Failed::NoAnswer(why) | Failed::TooLarge(why) | Failed::Unreadable(why) | Failed::Unsendable(why) => {
             return Fault::InternalError.because(format!("{action}: {why}"));
         }
     };
