@@ -8,12 +8,13 @@
 //! its end, and [`verdict`] compares what is stored with what really happened.
 //!
 //! Reading order: [`world`] (what processes share), [`process`] (ports, clock, pauses of one),
-//! [`drivers`] and [`callers`] (who acts), [`outside`] and [`ledger`] (what really happened),
+//! [`drivers`] and [`callers`] (who acts), [`outside`], [`jobs`] and [`ledger`] (what really happened),
 //! [`replay`] and [`verdict`] (whether it may have), [`planted`] (bugs, to see that they are found).
 
 pub mod callers;
 pub mod dice;
 pub mod drivers;
+pub mod jobs;
 pub mod ledger;
 pub mod machines;
 pub mod outside;

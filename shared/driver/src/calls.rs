@@ -120,6 +120,11 @@ impl Calls {
         }
     }
 
+    /// Whether calls run, and not only what jobs are asked and told.
+    pub fn any_is_made(&self) -> bool {
+        self.tasks.values().any(|work| matches!(work, Work::Call { .. } | Work::Abandoned(_)))
+    }
+
     /// Whether something about the effect runs.
     pub fn contains(&self, effect: EffectId) -> bool {
         self.by_effect.contains_key(&effect)

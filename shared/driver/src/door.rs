@@ -143,7 +143,7 @@ impl Door {
             if !announced {
                 // Before the append: whoever appends it first wins, and it is never lost.
                 let news = News::Input(id, input.clone());
-                world.send(&Message::new(execution.clone(), news), 0).await?;
+                world.send(&Message { execution: execution.clone(), news }, 0).await?;
                 announced = true;
             }
             match held.append(world, None).await {
@@ -218,7 +218,7 @@ pub(crate) async fn create(
         && let Some(delay_millis) = delay_millis.or_else(|| held.leaves_to_publish(world))
     {
         let news = News::Start(Begin::Sent(meta.clone()));
-        world.send(&Message::new(arn.clone(), news), delay_millis).await?;
+        world.send(&Message { execution: arn.clone(), news }, delay_millis).await?;
     }
     match held.append(world, None).await {
         Ok(_) => {}

@@ -175,7 +175,8 @@ impl Driver {
                     continue;
                 }
             };
-            let arrival = Arrival { news: message.news, again: received.receive_count > 1 || message.again };
+            let again = received.receive_count > 1 || Message::was_sent_again(&received.body);
+            let arrival = Arrival { news: message.news, again };
             let mut held = self.sessions.lock();
             if let Some(entry) = held.get_mut(&message.execution) {
                 if entry.mailbox.put(arrival) {

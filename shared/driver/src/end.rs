@@ -73,7 +73,8 @@ impl Inner {
     /// Lets the task that waits for this execution look at it now, and not when it would have.
     async fn tell_parent(&self, meta: &Meta) -> Result<(), WorldError> {
         let Some(Parent { execution, effect }) = meta.parent.clone() else { return Ok(()) };
-        self.send(&Message::new(execution, News::Poll { effect, at: None }), 0).await
+        let news = News::Poll { effect, at: None };
+        self.send(&Message { execution, news }, 0).await
     }
 
     /// Whether a change to this status is to be published.

@@ -413,7 +413,7 @@ impl Held {
             None => (Writer(world.random()?), world.now()),
         };
         self.draft.writer = Some((writer, at));
-        self.announce_cancels(world).await?;
+        self.announce_cancels(world, writer).await?;
         let scope = self.place.scope();
         let config = world.executions.store().config();
         let (mut blobs, mut pool) = (Vec::new(), Pool::default());
@@ -434,7 +434,7 @@ impl Held {
         let payload_bytes = pool.json_len();
         let step_bytes = steps.len() + payload_bytes;
         let state_bytes = state.as_ref().map(|state| state.len() + payload_bytes);
-        let seq = self.seq.map_or(0, |seq| seq + 1);
+        let seq = self.next_seq();
         let record = Record {
             seq,
             writer,
@@ -490,17 +490,23 @@ impl Held {
         Ok(Appended { start: draft.claimed, cancel: draft.cancelled, at })
     }
 
+    /// The number of the next record.
+    fn next_seq(&self) -> u64 {
+        self.seq.map_or(0, |seq| seq + 1)
+    }
+
     /// Whoever appends the record may have no way to end jobs, or stop right behind it. So what it
     /// cancels is announced before, to a driver that looks a little later whether it stands.
-    async fn announce_cancels(&mut self, world: &Inner) -> Result<(), WorldError> {
+    async fn announce_cancels(&mut self, world: &Inner, writer: Writer) -> Result<(), WorldError> {
         let now = world.now();
         let announced = self.draft.announced_at.is_some_and(|at| now.millis_since(at) < CANCEL_AGAIN_MILLIS);
         if self.draft.jobs.is_empty() || announced {
             return Ok(());
         }
+        let seq = self.next_seq();
         for job in &self.draft.jobs {
-            let news = News::Cancel { job: Box::new(job.clone()), looks: 0 };
-            let message = Message::new(self.arn.clone(), news);
+            let news = News::Cancel { job: Box::new(job.clone()), seq, writer, looks: 0 };
+            let message = Message { execution: self.arn.clone(), news };
             world.send(&message, CANCEL_DELAYS_MILLIS[0]).await?;
         }
         self.draft.announced_at = Some(now);

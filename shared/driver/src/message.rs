@@ -6,7 +6,7 @@ use bytes::Bytes;
 use engine::{EffectId, Input};
 use integrations::Job;
 use journal::StoreError;
-use journal::execution::Meta;
+use journal::execution::{Meta, Writer};
 use journal::payload::Payloads;
 use model::arn::ExecutionArn;
 use model::json::Value;
@@ -17,15 +17,16 @@ use crate::state::{DeliveryId, visit_job};
 
 /// Version of the stored form.
 const FORMAT: u8 = 4;
+/// Added to it where the message had gone to the dead letters.
+const SENT_AGAIN: u8 = 0x80;
+/// The same of a message that was sent again.
+const FORMAT_SENT_AGAIN: u8 = FORMAT | SENT_AGAIN;
 
 /// A message to whoever drives an execution.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Message {
     pub execution: ExecutionArn,
     pub news: News,
-    /// It had come too often: whoever received it before has not come to an end.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub again: bool,
 }
 
 /// What a message announces.
@@ -49,12 +50,16 @@ pub(crate) enum News {
         /// At this time of its schedule; at once where something may have changed.
         at: Option<Timestamp>,
     },
-    /// A job that nobody waits for once the record is written that its task ends with. The message is
-    /// sent before.
+    /// A job that nobody waits for once the record stands that its task ends with. The message is sent
+    /// before.
     Cancel {
         /// The job.
         job: Box<Job>,
-        /// How often somebody has found that the task waits for it still.
+        /// That record: another in its place cancels nothing.
+        seq: u64,
+        /// Who writes it.
+        writer: Writer,
+        /// How often somebody has found that it does not stand yet.
         looks: u32,
     },
     /// Nothing: the execution is to be looked at.
@@ -62,7 +67,7 @@ pub(crate) enum News {
 }
 
 /// How many milliseconds after it is sent a [`News::Cancel`] arrives; after each it is sent again
-/// where the task waits still. After the last, the record will not come: whoever ends the task then
+/// where the record does not stand yet. After the last, it will not come: whoever ends the task then
 /// says so again.
 pub(crate) const CANCEL_DELAYS_MILLIS: [i64; 3] = [1_000, 30_000, 240_000];
 /// A writer that has tried for so long announces again what the record cancels.
@@ -112,12 +117,8 @@ impl From<Bytes> for Begin {
 pub(crate) struct MessageError(String);
 
 impl Message {
-    pub fn new(execution: ExecutionArn, news: News) -> Message {
-        Message { execution, news, again: false }
-    }
-
     pub fn look(execution: ExecutionArn) -> Message {
-        Message::new(execution, News::Look)
+        Message { execution, news: News::Look }
     }
 
     pub fn encode(&self) -> Bytes {
@@ -129,14 +130,30 @@ impl Message {
 
     pub fn decode(bytes: &[u8]) -> Result<Message, MessageError> {
         match bytes {
-            [FORMAT, rest @ ..] => {
+            [FORMAT | FORMAT_SENT_AGAIN, rest @ ..] => {
                 rmp_serde::from_slice(rest).map_err(|error| MessageError(error.to_string()))
             }
             [found, ..] => {
+                let found = found & !SENT_AGAIN;
                 Err(MessageError(format!("it has format {found}, this version reads format {FORMAT}")))
             }
             [] => Err(MessageError("it is empty".to_owned())),
         }
+    }
+
+    /// The bytes of a message that is sent again after it came too often.
+    pub fn again(body: &Bytes) -> Bytes {
+        let mut out = body.to_vec();
+        if let Some(format) = out.first_mut() {
+            *format |= SENT_AGAIN;
+        }
+        out.into()
+    }
+
+    /// Whether it came before, to somebody who did not come to an end: only the queue that it is in
+    /// now counts how often.
+    pub fn was_sent_again(body: &[u8]) -> bool {
+        body.first().is_some_and(|format| format & SENT_AGAIN != 0)
     }
 }
 
@@ -185,15 +202,16 @@ mod tests {
     fn a_start_is_read_by_whoever_needs_it() {
         let meta = Arc::new(meta());
         let execution = ExecutionArn::parse(&meta.execution.arn).unwrap();
-        let sent = Message::new(execution.clone(), News::Start(Begin::Sent(meta.clone())));
+        let sent = Message { execution: execution.clone(), news: News::Start(Begin::Sent(meta.clone())) };
         let received = Message::decode(&sent.encode()).unwrap();
         assert_eq!(received.execution, execution);
-        let News::Start(begin @ Begin::Received(_)) = received.news.clone() else { panic!("{received:?}") };
+        let News::Start(begin @ Begin::Received(_)) = &received.news else { panic!("{received:?}") };
         assert_eq!(begin.meta().unwrap(), meta);
         // Sent again as it was received, it is the same.
         assert_eq!(received.encode(), sent.encode());
-        let again = Message { again: true, ..received };
-        assert_eq!(Message::decode(&again.encode()).unwrap(), again);
+        let again = Message::again(&sent.encode());
+        assert_eq!(Message::decode(&again).unwrap(), received);
+        assert_eq!([&sent.encode(), &again].map(|body| Message::was_sent_again(body)), [false, true]);
         let damaged = Begin::Received(Bytes::from_static(b"\x93\x01"));
         assert!(matches!(damaged.meta(), Err(StoreError::Damaged(_))));
     }

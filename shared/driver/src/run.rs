@@ -126,8 +126,18 @@ impl Drive<'_> {
                 Happened::Nothing => continue,
             };
             let settles = calls.settled_by(&input);
+            let submitted = match &input {
+                Input::TaskSubmitted { effect, .. } => Some(*effect),
+                _ => None,
+            };
             let transition = self.step(snapshot, input)?;
             if let (Some(effect), Verdict::Accepted) = (settles, transition.verdict) {
+                calls.close(effect);
+            }
+            if let Some(effect) = submitted
+                && transition.snapshot.task(effect).is_none()
+            {
+                // Its callback had come before.
                 calls.close(effect);
             }
             observe(&transition);

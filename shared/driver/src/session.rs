@@ -20,7 +20,7 @@ use crate::mailbox::Mailbox;
 use crate::message::{Message, News};
 use crate::state::{DeliveryId, Holder};
 use crate::world::{Inner, WorldError};
-use jobs::Jobs;
+use jobs::{Cancel, Jobs};
 
 /// What every session of a driver shares.
 pub(crate) struct Shared {
@@ -116,7 +116,16 @@ async fn hold(
 ) -> Result<Left, WorldError> {
     let world = &*shared.world;
     world.executions.inline(&mut first.news).await?;
-    let found = match world.take_handed(arn).await {
+    if let Some(cancel) = Cancel::of(&first.news) {
+        cancel.perform(shared, arn).await?;
+        return Ok(Left::Done);
+    }
+    let handed = match &first.news {
+        // What was handed over is older than any job.
+        News::Poll { .. } => None,
+        _ => world.take_handed(arn).await,
+    };
+    let found = match handed {
         Some(held) => Some(Found::Open(held)),
         None => Held::load(world, arn, first.newest()).await?,
     };
@@ -145,12 +154,12 @@ async fn hold(
         Found::Open(held) => held,
         Found::Ended(ended) => {
             match first.news {
-                News::Wake { .. } | News::Look => world.ended(&ended, first.again).await?,
-                _ if !first.again => world.ended_elsewhere(arn, &ended.meta, &ended.ending).await?,
+                News::Start(_) | News::Input(..) if !first.again => {
+                    world.ended_elsewhere(arn, &ended.meta, &ended.ending).await?;
+                }
+                // Whoever ended it has a message of its own.
+                News::Poll { .. } if !first.again => {}
                 _ => world.ended(&ended, first.again).await?,
-            }
-            if let News::Cancel { job, .. } = first.news {
-                jobs::cancel(shared, &ended.meta, *job).await;
             }
             return Ok(Left::Done);
         }
@@ -176,12 +185,8 @@ async fn hold(
         News::Wake { at, .. } => {
             session.announced = session.held.wake_at().filter(|wake_at| wake_at != at);
         }
-        News::Poll { .. } | News::Cancel { .. } => session.announced = session.held.wake_at(),
-        News::Start(_) | News::Input(..) | News::Look => {}
-    }
-    if let News::Start(_) = &first.news {
-        // Only who was given this message before can have started jobs.
-        session.ask_for_all();
+        News::Poll { .. } => session.announced = session.held.wake_at(),
+        News::Start(_) | News::Input(..) | News::Cancel { .. } | News::Look => {}
     }
     session.arrivals.push_back(first);
     let pause_min = world.config.retry_millis;
@@ -209,15 +214,15 @@ impl Session<'_> {
 
     fn arrived(&mut self, arrival: Arrival) {
         let Arrival { news, again } = arrival;
-        if again {
-            self.ask_for_all();
-        }
-        self.looks_after |= again || !matches!(news, News::Poll { .. } | News::Cancel { .. });
+        self.looks_after |= match &news {
+            News::Poll { .. } => again,
+            News::Cancel { .. } => false,
+            News::Start(_) | News::Input(..) | News::Wake { .. } | News::Look => true,
+        };
         match news {
             News::Input(id, input) => self.inputs.push((input, Some(id))),
             News::Poll { effect, at } => self.ask(effect, at),
-            News::Cancel { job, .. } => self.cancel_unless_open(*job),
-            News::Start(_) | News::Wake { .. } | News::Look => {}
+            News::Start(_) | News::Wake { .. } | News::Cancel { .. } | News::Look => {}
         }
     }
 
@@ -235,18 +240,23 @@ impl Session<'_> {
             self.drop_stale();
             self.stale = false;
         }
-        while let Some(arrival) = self.arrivals.front_mut() {
-            world.executions.inline(&mut arrival.news).await?;
-            if let News::Cancel { job, looks } = &arrival.news
-                && self.held.state.job(job.call.effect).is_some()
-            {
-                jobs::look_again(&world, &self.held.arn, job, *looks).await?;
+        while let Some(mut arrival) = self.arrivals.pop_front() {
+            let taken = self.take_in(&world, &mut arrival).await;
+            if taken.is_err() {
+                self.arrivals.push_front(arrival);
+                return taken;
             }
-            if let Some(arrival) = self.arrivals.pop_front() {
-                self.arrived(arrival);
-            }
+            self.arrived(arrival);
         }
         Ok(())
+    }
+
+    async fn take_in(&mut self, world: &Inner, arrival: &mut Arrival) -> Result<(), WorldError> {
+        world.executions.inline(&mut arrival.news).await?;
+        match Cancel::of(&arrival.news) {
+            Some(cancel) => self.cancel_if_due(world, &cancel).await,
+            None => Ok(()),
+        }
     }
 
     /// Applies what there is, appends it, starts what it claims; then waits or leaves.
@@ -275,7 +285,7 @@ impl Session<'_> {
         if self.held.changed() {
             return self.append().await;
         }
-        if !*self.shared.closing.borrow() {
+        if self.polls(starts) {
             self.poll_due();
         }
         self.rest(mailbox, foreign_until, starts).await
@@ -403,7 +413,7 @@ impl Session<'_> {
                 Ok(appended) => {
                     self.ended = self.held.ending.is_some();
                     self.looks_after = true;
-                    self.note_started();
+                    self.jobs.note_started();
                     self.inputs.clear();
                     self.queued.clear();
                     self.announced = None;
@@ -477,7 +487,8 @@ impl Session<'_> {
         starts: bool,
     ) -> Result<Next, WorldError> {
         let world = self.shared.world.clone();
-        let next_at = self.held.wake_at().into_iter().chain(self.next_poll_at()).min();
+        let poll_at = self.next_poll_at().filter(|_| self.polls(starts));
+        let next_at = self.held.wake_at().into_iter().chain(poll_at).min();
         if self.calls.is_empty() {
             let soon =
                 next_at.is_some_and(|at| at.millis_since(world.now()) <= world.config.sleep_millis_max);
@@ -537,7 +548,7 @@ impl Session<'_> {
             if at(wake_at) <= world.config.delay_millis_max {
                 if self.announced != Some(wake_at) {
                     let news = News::Wake { at: wake_at, seq: self.held.seq };
-                    world.send(&Message::new(self.held.arn.clone(), news), at(wake_at)).await?;
+                    world.send(&Message { execution: self.held.arn.clone(), news }, at(wake_at)).await?;
                 }
             } else if !self.held.is_parked() {
                 self.held.touch();

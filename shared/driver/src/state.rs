@@ -129,8 +129,8 @@ impl State {
                 }
             }
             if let Input::Callback { .. } = input {
-                // Whoever has the token may answer before the job ends, which is forgotten then: those
-                // of other tasks, which may end with this one, were cancelled above.
+                // Whoever has the token may answer before the job ends, which is forgotten then. Others
+                // that have lost their tasks by that were cancelled above.
                 let snapshot = &self.snapshot;
                 self.open.retain(|open| open.job().is_none() || snapshot.task(open.effect).is_some());
             }
@@ -191,11 +191,6 @@ impl State {
             Holder::Nobody(call) => Some(&**call),
             Holder::Owner { .. } | Holder::Job(_) => None,
         })
-    }
-
-    /// The jobs that tasks wait for.
-    pub fn jobs(&self) -> impl Iterator<Item = (EffectId, &Job)> {
-        self.open.iter().filter_map(|open| Some((open.effect, open.job()?)))
     }
 
     /// The job that the task of this effect waits for.
@@ -271,3 +266,6 @@ impl Payloads for Steps {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -76,7 +76,7 @@ impl Sweeper {
                 // Also when it turns out to be stale: whoever superseded it may have stopped before
                 // anything else was to bring the execution back.
                 let news = News::Wake { at: due.at, seq: due.seq() };
-                let message = Message::new(due.execution.clone(), news);
+                let message = Message { execution: due.execution.clone(), news };
                 world.send(&message, due.at.millis_since(now)).await?;
                 if is_old(now, due.at, world.config.sweep_millis)
                     && world.executions.remove_stale(due).await?
@@ -126,7 +126,7 @@ impl Sweeper {
             for letter in received {
                 match Message::decode(&letter.body) {
                     Ok(message) => {
-                        self.world.0.send_again(message, DEAD_LETTER_DELAY_MILLIS).await?;
+                        self.world.0.send_again(letter.body, &message, DEAD_LETTER_DELAY_MILLIS).await?;
                         dead_letters.delete(std::slice::from_ref(&letter.receipt)).await?;
                         swept.sent_again += 1;
                     }

@@ -1,5 +1,5 @@
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use asl::machine::Machine;
@@ -21,7 +21,6 @@ use crate::{Drive, DriveError, Inbox, Seeds, inbox};
 struct World {
     calls: AtomicUsize,
     cancelled: Arc<AtomicUsize>,
-    polls: Arc<AtomicUsize>,
     tokens: Option<mpsc::UnboundedSender<TaskToken>>,
 }
 
@@ -51,7 +50,6 @@ impl Tasks for World {
                     let _cancelled = Cancelled(self.cancelled.clone());
                     std::future::pending().await
                 }
-                "Job" => Answer::Submitted("accepted".into()),
                 _ => {
                     if let (Some(tokens), Some(token)) = (&self.tokens, &call.token) {
                         tokens.send(token.clone()).unwrap();
@@ -59,24 +57,6 @@ impl Tasks for World {
                     Answer::Submitted(Value::object())
                 }
             }
-        })
-    }
-
-    fn poll<'a>(&'a self, job: &'a Job, _: &'a Execution) -> Polling<'a> {
-        assert_eq!(job.output, Value::from("accepted"));
-        let polls = self.polls.fetch_add(1, Ordering::SeqCst);
-        let polled = match polls {
-            3 => Polled::Ended(TaskOutcome::Succeeded("done".into())),
-            _ => Polled::Running,
-        };
-        Box::pin(std::future::ready(polled))
-    }
-
-    fn cancel<'a>(&'a self, _: &'a Job, _: &'a Execution) -> Cancelling<'a> {
-        let cancelled = self.cancelled.clone();
-        Box::pin(async move {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            cancelled.fetch_add(1, Ordering::SeqCst);
         })
     }
 }
@@ -112,15 +92,15 @@ struct Run {
 }
 
 async fn run(states: &str, tasks: World, inbox: Option<Inbox>) -> Run {
-    run_on(Arc::new(FastForward::default()), states, tasks, inbox).await
+    run_by(Arc::new(FastForward::default()), states, Arc::new(tasks), inbox).await
 }
 
-async fn run_on(clock: Arc<dyn Clock>, states: &str, tasks: World, inbox: Option<Inbox>) -> Run {
+async fn run_by(clock: Arc<dyn Clock>, states: &str, tasks: Arc<dyn Tasks>, inbox: Option<Inbox>) -> Run {
     let machine = machine(states);
     let execution = execution(clock.as_ref());
     let drive = Drive {
         machine: &machine,
-        tasks: Arc::new(tasks),
+        tasks,
         clock,
         seeds: Seeds::From(7),
         limits: Limits::default(),
@@ -265,23 +245,98 @@ async fn a_timeout_ends_a_call() {
     assert_eq!(cancelled.load(Ordering::SeqCst), 1);
 }
 
-const JOB: &str = r#""Job":{"Type":"Task","Resource":"arn:aws:states:::ecs:runTask.sync","Parameters":{"TaskDefinition":"t"},"#;
+/// Starts jobs, which end when they are asked for the third time, or never.
+struct Jobs {
+    clock: Arc<Virtual>,
+    ends: bool,
+    /// The seconds after its begin at which a job was asked for, and told to end.
+    polled: Mutex<Vec<i64>>,
+    cancelled: Mutex<Vec<i64>>,
+    /// Who is told the token before the call is accepted.
+    tokens: Option<mpsc::UnboundedSender<TaskToken>>,
+}
+
+impl Jobs {
+    fn new(ends: bool) -> Jobs {
+        let clock = Arc::new(Virtual::new(Timestamp::from_millis(1_700_000_000_000)));
+        Jobs { clock, ends, polled: Mutex::default(), cancelled: Mutex::default(), tokens: None }
+    }
+
+    fn seconds(&self, job: &Job) -> i64 {
+        self.clock.now().millis_since(job.since) / 1_000
+    }
+}
+
+impl Tasks for Jobs {
+    fn callable(&self, _: &str, _: &Resource) -> Result<(), NotCallable> {
+        Ok(())
+    }
+
+    fn call<'a>(&'a self, call: &'a Call, _: &'a Execution) -> Answering<'a> {
+        Box::pin(async move {
+            if let (Some(tokens), Some(token)) = (&self.tokens, &call.token) {
+                tokens.send(token.clone()).unwrap();
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            Answer::Submitted(Value::object())
+        })
+    }
+
+    fn poll<'a>(&'a self, job: &'a Job, _: &'a Execution) -> Polling<'a> {
+        let mut polled = self.polled.lock().unwrap();
+        polled.push(self.seconds(job));
+        let ended = self.ends && polled.len() == 3;
+        let outcome = Polled::Ended(TaskOutcome::Succeeded("at last".into()));
+        Box::pin(std::future::ready(if ended { outcome } else { Polled::Running }))
+    }
+
+    fn cancel<'a>(&'a self, job: &'a Job, _: &'a Execution) -> Cancelling<'a> {
+        self.cancelled.lock().unwrap().push(self.seconds(job));
+        Box::pin(std::future::ready(()))
+    }
+}
+
+const JOB: &str = r#""Type":"Task","Resource":"arn:aws:states:::glue:startJobRun.sync","Parameters":{"JobName":"j"},"End":true"#;
 
 #[tokio::test(start_paused = true)]
-async fn jobs_are_asked_for_on_their_schedule_and_cancelled_when_nobody_waits() {
-    let clock = Arc::new(Virtual::default());
-    let (begun, polls, cancelled) =
-        (clock.now(), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let world = || World { polls: polls.clone(), cancelled: cancelled.clone(), ..World::default() };
-    let ended = run_on(clock.clone(), &format!(r#"{JOB}"End":true}}"#), world(), None).await;
-    assert_eq!(succeeded(&ended), &Value::from("done"));
-    assert_eq!(clock.now().millis_since(begun), 37_000);
-    assert_eq!((polls.load(Ordering::SeqCst), cancelled.load(Ordering::SeqCst)), (4, 0));
-    // It never ends: its time does, which the end of the execution waits for.
-    let states = format!(r#"{JOB}"TimeoutSeconds":100,"End":true}}"#);
-    let ended = run_on(clock, &states, world(), None).await;
-    assert_eq!(failure(&ended).error.as_deref(), Some("States.Timeout"));
-    assert_eq!((polls.load(Ordering::SeqCst), cancelled.load(Ordering::SeqCst)), (4 + 6, 1));
+async fn jobs_are_asked_for_by_the_clock_of_the_run() {
+    let jobs = Arc::new(Jobs::new(true));
+    let run = run_by(jobs.clock.clone(), &format!(r#""Job":{{{JOB}}}"#), jobs.clone(), None).await;
+    assert_eq!(succeeded(&run), &Value::from("at last"));
+    assert_eq!(*jobs.polled.lock().unwrap(), [2, 7, 17]);
+    assert!(jobs.cancelled.lock().unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timeout_cancels_a_job() {
+    let jobs = Arc::new(Jobs::new(false));
+    let states = format!(r#""Job":{{"TimeoutSeconds":50,{JOB}}}"#);
+    let run = run_by(jobs.clock.clone(), &states, jobs.clone(), None).await;
+    assert_eq!(failure(&run).error.as_deref(), Some("States.Timeout"));
+    assert_eq!(*jobs.polled.lock().unwrap(), [2, 7, 17, 37]);
+    assert_eq!(*jobs.cancelled.lock().unwrap(), [50]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_callback_before_or_after_the_call_is_accepted_ends_all_questions() {
+    for wait in [0, 5] {
+        let (deliveries, inbox) = inbox();
+        let (tokens, mut waiting) = mpsc::unbounded_channel();
+        let jobs = Arc::new(Jobs { tokens: Some(tokens), ..Jobs::new(false) });
+        let job = JOB.replace(r#""End":true"#, r#""Next":"Wait""#);
+        let states = format!(r#""Job":{{{job}}},"Wait":{{"Type":"Wait","Seconds":60,"End":true}}"#);
+        let other_side = async {
+            let token = waiting.recv().await.unwrap();
+            tokio::time::sleep(Duration::from_secs(wait)).await;
+            deliveries.callback(token, TaskOutcome::Succeeded("answer".into())).await.unwrap();
+        };
+        let run = run_by(jobs.clock.clone(), &states, jobs.clone(), Some(inbox));
+        let (run, ()) = tokio::join!(run, other_side);
+        assert_eq!(succeeded(&run), &Value::from("answer"));
+        let polled: &[i64] = if wait == 0 { &[] } else { &[2] };
+        assert_eq!(*jobs.polled.lock().unwrap(), polled);
+        assert!(jobs.cancelled.lock().unwrap().is_empty());
+    }
 }
 
 #[test]

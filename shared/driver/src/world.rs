@@ -237,12 +237,17 @@ impl Inner {
         Ok(self.send_bytes(self.outlined(message).await?, delay).await?)
     }
 
-    /// Sends a message again, as it was received.
-    pub async fn send_again(&self, mut message: Message, delay_millis: i64) -> Result<(), WorldError> {
+    /// Sends a message again that came too often. It says so, since its receivers may have left
+    /// something to whoever receives it again.
+    pub async fn send_again(
+        &self,
+        body: Bytes,
+        message: &Message,
+        delay_millis: i64,
+    ) -> Result<(), WorldError> {
         tracing::warn!(execution = %message.execution, "a message had come too often and is sent again");
-        message.again = true;
         let delay = Duration::from_millis(delay_millis.max(0).unsigned_abs());
-        Ok(self.send_bytes(message.encode(), delay).await?)
+        Ok(self.send_bytes(Message::again(&body), delay).await?)
     }
 
     async fn send_bytes(&self, body: Bytes, delay: Duration) -> Result<(), QueueError> {

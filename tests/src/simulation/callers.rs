@@ -7,7 +7,6 @@ use std::time::Duration;
 use driver::{Delivered, Door, Start, Started, WorldError};
 use engine::{EffectId, Execution, Input, TaskOutcome, TaskToken};
 use integrations::activity::{ActivityTask, queue_name};
-use journal::execution::Parent;
 use model::arn::ExecutionArn;
 use model::error::Failure;
 use model::json::{Text, Value};
@@ -88,11 +87,6 @@ pub async fn start(world: Arc<Simulated>, place: usize) {
         ledger.wanted.push(wanted);
     }
     tokio::time::sleep(Duration::from_millis(dice.between(0, 20_000).unsigned_abs())).await;
-    // Whether a task of the first waits for it or not: it is told of the end.
-    let parent = (place > 0 && dice.percent(40)).then(|| Parent {
-        execution: world.state_machine(world.chosen[0]).execution("e0").expect("names are short"),
-        effect: EffectId(dice.between(1, 2).unsigned_abs()),
-    });
     if dice.percent(20) {
         let (world, arn) = (world.clone(), arn.clone());
         tokio::spawn(stop(world, arn));
@@ -115,7 +109,7 @@ pub async fn start(world: Arc<Simulated>, place: usize) {
             revision_id: "1".into(),
             input: input.clone(),
             trace_header: None,
-            parent: parent.clone(),
+            parent: None,
         };
         async move { door.start(start).await }
     })

@@ -8,6 +8,7 @@ use model::timestamp::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::jobs::Started;
 use super::process::Process;
 
 /// A call that was made.
@@ -28,18 +29,6 @@ pub struct Made {
     pub puts: u64,
     /// What it answered, once it has.
     pub answered: Option<TaskOutcome>,
-}
-
-/// What a `.sync` call has started.
-pub struct Started {
-    /// Who made the call that started it.
-    pub process: Arc<Process>,
-    /// When it ends by itself.
-    pub ends_at: Timestamp,
-    /// How.
-    pub outcome: TaskOutcome,
-    /// How many puts had been applied each time when somebody began to cancel it.
-    pub cancelled: Vec<u64>,
 }
 
 /// A request that somebody made of an execution.
@@ -90,8 +79,8 @@ pub struct Ledger {
     pub wanted: Vec<Wanted>,
     /// Calls, in order.
     pub made: Vec<Made>,
-    /// Jobs, by whose and which call they were started.
-    pub jobs: BTreeMap<(Text, EffectId), Started>,
+    /// Jobs, in order.
+    pub jobs: Vec<Started>,
     /// Requests, in order.
     pub asked: Vec<Asked>,
     /// Who each driver was.

@@ -9,8 +9,10 @@
 //! | `Flaky` | fails twice, then answers |
 //! | `Fails` | fails |
 //! | `Token` | is accepted within 3 s; somebody calls back |
-//! | `Job` | is accepted within 3 s; its job ends within two minutes, now and then somebody calls back before |
-//! | `ReadJob` | the same, and may be repeated: that starts no other job |
+//! | `Job` | is accepted within 3 s; a job runs for up to two minutes, where a timeout is set now and then for ever |
+//! | `JobNever` | as `Job`, whose job never ends |
+//! | `JobCalled` | as `Job`; somebody calls back, too |
+//! | `ReadJob` | as `Job`, and may be repeated |
 
 use std::sync::Arc;
 
@@ -30,14 +32,14 @@ pub struct Definition {
 
 const CALL: &str = r#""Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:f""#;
 const TOKEN: &str = r#""Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken", "Parameters": {"QueueUrl": "q", "MessageBody": {"x.$": "$"}}"#;
-const JOB: &str = r#""Type": "Task", "Resource": "arn:aws:states:::states:startExecution.sync:2", "Parameters": {"StateMachineArn": "arn:aws:states:us-east-1:123456789012:stateMachine:c", "Input.$": "$"}"#;
+const JOB: &str = r#""Type": "Task", "Resource": "arn:aws:states:::glue:startJobRun.sync", "Parameters": {"JobName": "j", "Arguments.$": "$"}"#;
 const ACTIVITY: &str = r#""Type": "Task", "Resource": "arn:aws:states:us-east-1:123456789012:activity:work""#;
 const CATCH: &str =
     r#""Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.caught", "Next": "QuickAfter"}]"#;
 const AFTER: &str = r#""QuickAfter": {CALL, "ResultPath": "$.after", "End": true}"#;
 
 /// Name, weight, and the definition, in which the words above stand for the texts above.
-const DEFINITIONS: [(&str, i64, &str); 23] = [
+const DEFINITIONS: [(&str, i64, &str); 24] = [
     ("pass", 1, r#"{"StartAt": "P", "States": {"P": {"Type": "Pass", "Result": {"x": 1}, "End": true}}}"#),
     (
         "chain",
@@ -126,39 +128,6 @@ const DEFINITIONS: [(&str, i64, &str); 23] = [
             "Work": {ACTIVITY, "HeartbeatSeconds": 15, "TimeoutSeconds": 120, "ResultPath": "$.w", "Retry": [{"ErrorEquals": ["States.Timeout"], "IntervalSeconds": 1, "MaxAttempts": 1}], CATCH, "Next": "QuickAfter"}, AFTER}}"#,
     ),
     (
-        "job",
-        5,
-        r#"{"StartAt": "Job", "States": {"Job": {JOB, "ResultPath": "$.j", CATCH, "Next": "QuickAfter"}, AFTER}}"#,
-    ),
-    (
-        "job-in-time",
-        4,
-        r#"{"StartAt": "ReadJob", "States": {
-            "ReadJob": {JOB, "TimeoutSeconds": 50, "ResultPath": "$.j", CATCH, "Next": "QuickAfter"}, AFTER}}"#,
-    ),
-    (
-        "job-deadline",
-        3,
-        r#"{"StartAt": "MidA", "TimeoutSeconds": 60, "States": {
-            "MidA": {CALL, "ResultPath": "$.a", "Next": "Job"}, "Job": {JOB, "ResultPath": "$.j", "End": true}}}"#,
-    ),
-    (
-        "jobs",
-        4,
-        r#"{"StartAt": "Both", "States": {"Both": {"Type": "Parallel", CATCH, "ResultPath": "$.all", "Next": "QuickAfter", "Branches": [
-            {"StartAt": "JobA", "States": {"JobA": {JOB, "Next": "SlowA"}, "SlowA": {CALL, "End": true}}},
-            {"StartAt": "ReadJobB", "States": {"ReadJobB": {JOB, "End": true}}},
-            {"StartAt": "W25", "States": {"W25": {"Type": "Wait", "Seconds": 25, "Next": "FailsC"}, "FailsC": {CALL, "End": true}}}]}, AFTER}}"#,
-    ),
-    (
-        "job-map",
-        3,
-        r#"{"StartAt": "Items", "States": {"Items": {"Type": "Map", "ItemsPath": "$.items", "MaxConcurrency": 3, "End": true,
-            "ItemProcessor": {"StartAt": "JobItem", "States": {
-                "JobItem": {JOB, "Retry": [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 2, "MaxAttempts": 1}], "Next": "QuickItem"},
-                "QuickItem": {CALL, "End": true}}}}}}"#,
-    ),
-    (
         "deadline",
         3,
         r#"{"StartAt": "MidA", "TimeoutSeconds": 40, "States": {
@@ -180,6 +149,45 @@ const DEFINITIONS: [(&str, i64, &str); 23] = [
             {"StartAt": "W25", "States": {"W25": {"Type": "Wait", "Seconds": 25, "Next": "SlowC"}, "SlowC": {CALL, "End": true}}}]}, AFTER}}"#,
     ),
     (
+        "job",
+        5,
+        r#"{"StartAt": "Job", "States": {"Job": {JOB, "ResultPath": "$.j", CATCH, "Next": "QuickAfter"}, AFTER}}"#,
+    ),
+    (
+        "job-timeout",
+        5,
+        r#"{"StartAt": "Job", "States": {"Job": {JOB, "TimeoutSeconds": 50, "ResultPath": "$.j",
+            "Retry": [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 1, "MaxAttempts": 1}], CATCH, "Next": "QuickAfter"}, AFTER}}"#,
+    ),
+    (
+        "job-called",
+        4,
+        r#"{"StartAt": "JobCalled", "States": {
+            "JobCalled": {JOB, "HeartbeatSeconds": 20, "TimeoutSeconds": 150, "ResultPath": "$.j", CATCH, "Next": "ReadJob"},
+            "ReadJob": {JOB, "ResultPath": "$.r", CATCH, "Next": "QuickAfter"}, AFTER}}"#,
+    ),
+    (
+        "job-deadline",
+        3,
+        r#"{"StartAt": "Job", "TimeoutSeconds": 60, "States": {
+            "Job": {JOB, "ResultPath": "$.j", "Next": "JobNever"}, "JobNever": {JOB, "End": true}}}"#,
+    ),
+    (
+        "jobs",
+        4,
+        r#"{"StartAt": "Items", "States": {"Items": {"Type": "Map", "ItemsPath": "$.items", "MaxConcurrency": 3, "End": true,
+            "ItemProcessor": {"StartAt": "JobItem", "States": {"JobItem": {JOB, CATCH, "Next": "QuickItem"},
+                "QuickItem": {CALL, "End": true}, "QuickAfter": {CALL, "End": true}}}}}}"#,
+    ),
+    (
+        "jobs-fail",
+        5,
+        r#"{"StartAt": "Both", "States": {"Both": {"Type": "Parallel", CATCH, "End": true, "Branches": [
+            {"StartAt": "Job", "States": {"Job": {JOB, "Next": "SlowA"}, "SlowA": {CALL, "Next": "Fails"}, "Fails": {CALL, "End": true}}},
+            {"StartAt": "JobNever", "States": {"JobNever": {JOB, "End": true}}},
+            {"StartAt": "Token", "States": {"Token": {TOKEN, "TimeoutSeconds": 60, "End": true}}}]}, AFTER}}"#,
+    ),
+    (
         "loop",
         1,
         r#"{"StartAt": "Begin", "States": {
@@ -198,8 +206,8 @@ pub fn definitions() -> Vec<Definition> {
             .replace("CATCH", CATCH)
             .replace("CALL", CALL)
             .replace("TOKEN,", &format!("{TOKEN},"))
-            .replace("JOB,", &format!("{JOB},"))
-            .replace("ACTIVITY", ACTIVITY);
+            .replace("ACTIVITY", ACTIVITY)
+            .replace("{JOB,", &format!("{{{JOB},"));
         let parsed = asl::parse(&text, &asl::Options::default());
         assert!(parsed.diagnostics.is_empty(), "{name}: {:?}", parsed.diagnostics);
         let machine = parsed.machine.expect("a definition without diagnostics is a machine");

@@ -4,14 +4,14 @@ use std::sync::{Arc, Mutex};
 
 use asl::state::Resource;
 use engine::{Call, Execution, Stage, TaskOutcome, TaskToken};
-use integrations::{Answer, Answering, Cancelling, Job, NotCallable, Polled, Polling, Tasks};
+use integrations::{Answer, Answering, Cancelling, Job, NotCallable, Polling, Tasks};
 use model::arn::ExecutionArn;
 use model::error::Failure;
 use model::json::{Text, Value};
 
 use super::callers;
 use super::dice::Dice;
-use super::ledger::{Made, Started};
+use super::ledger::Made;
 use super::planted::Planted;
 use super::process::Process;
 use super::trace::guard;
@@ -59,9 +59,8 @@ impl Outside {
             call.effect.0,
             execution.name()
         ));
-        // Few are told of the tokens of jobs.
         if let Some(token) = token
-            && (!is_job(&call.state) || dice.percent(25))
+            && (!call.resource.starts_job() || call.state.starts_with("JobCalled"))
         {
             callers::answer(world, &execution, call.effect, token, &mut dice, call.heartbeat_seconds);
         }
@@ -69,67 +68,13 @@ impl Outside {
         world.time.sleep_until(world.time.now().plus_millis(millis)).await;
         self.process.pass().await;
         let answer = answer(call, &mut dice);
-        if let Answer::Submitted(_) = &answer
-            && is_job(&call.state)
-        {
-            self.begin(call, &execution, &mut dice);
+        if call.resource.starts_job() && matches!(answer, Answer::Submitted(_)) {
+            world.start_job(call, &execution, &self.process, &mut dice);
         }
         if let Answer::Settled(outcome) = &answer {
             guard(&world.ledger).made[place].answered = Some(outcome.clone());
         }
         answer
-    }
-
-    /// A job begins, unless the same call has begun it before.
-    fn begin(&self, call: &Call, execution: &ExecutionArn, dice: &mut Dice) {
-        let (now, millis) = (self.world.time.now(), dice.between(0, 120_000));
-        let outcome = match dice.percent(80) {
-            true => TaskOutcome::Succeeded(result(call)),
-            false => TaskOutcome::failed(Failure::new("JobFailed", "as drawn")),
-        };
-        let ends_at = now.plus_millis(millis);
-        let key = (Text::from(execution.as_str()), call.effect);
-        guard(&self.world.ledger).jobs.entry(key).or_insert_with(|| Started {
-            process: self.process.clone(),
-            ends_at,
-            outcome,
-            cancelled: Vec::new(),
-        });
-    }
-
-    async fn ask(&self, job: &Job, execution: &Execution) -> Polled {
-        if self.process.faults.has_crashed() {
-            return std::future::pending().await;
-        }
-        let (world, effect) = (&self.world, job.call.effect);
-        let mut dice = world.dice(&format!("poll/{}/{}/{:?}", execution.arn, effect.0, world.time.now()));
-        self.process.says(format_args!("asks for the job of effect {} of {}", effect.0, execution.name));
-        world.time.sleep_until(world.time.now().plus_millis(dice.between(0, 1_500))).await;
-        self.process.pass().await;
-        if dice.percent(10) && !world.is_quiet() {
-            // It could not be found out.
-            return Polled::Running;
-        }
-        let now = world.time.now();
-        match guard(&world.ledger).jobs.get(&(execution.arn.clone(), effect)) {
-            Some(started) if started.ends_at <= now => Polled::Ended(started.outcome.clone()),
-            Some(_) => Polled::Running,
-            None => Polled::Ended(TaskOutcome::failed(Failure::named(Text::new_static("NoSuchJob")))),
-        }
-    }
-
-    async fn end(&self, job: &Job, execution: &Execution) {
-        if self.process.faults.has_crashed() {
-            return std::future::pending().await;
-        }
-        let (world, effect) = (&self.world, job.call.effect);
-        let puts = world.table.puts();
-        self.process.says(format_args!("cancels the job of effect {} of {}", effect.0, execution.name));
-        world.time.sleep_until(world.time.now().plus_millis(200)).await;
-        self.process.pass().await;
-        if let Some(started) = guard(&world.ledger).jobs.get_mut(&(execution.arn.clone(), effect)) {
-            started.cancelled.push(puts);
-        }
     }
 
     fn token(&self, call: &Call) -> Option<TaskToken> {
@@ -151,31 +96,37 @@ impl Tasks for Outside {
     }
 
     fn call<'a>(&'a self, call: &'a Call, execution: &'a Execution) -> Answering<'a> {
-        Box::pin(async move {
-            let execution =
-                ExecutionArn::parse(&execution.arn).expect("executions are stored under their ARN");
-            self.perform(call, execution).await
-        })
+        Box::pin(async move { self.perform(call, arn(execution)).await })
     }
 
     fn poll<'a>(&'a self, job: &'a Job, execution: &'a Execution) -> Polling<'a> {
-        Box::pin(self.ask(job, execution))
+        Box::pin(async move {
+            if self.process.faults.has_crashed() {
+                return std::future::pending().await;
+            }
+            self.world.poll_job(&job.call, &arn(execution), &self.process).await
+        })
     }
 
     fn cancel<'a>(&'a self, job: &'a Job, execution: &'a Execution) -> Cancelling<'a> {
-        Box::pin(self.end(job, execution))
+        Box::pin(async move {
+            if self.process.faults.has_crashed() {
+                return std::future::pending().await;
+            }
+            self.world.cancel_job(&job.call, &arn(execution), &self.process).await
+        })
     }
 }
 
-fn is_job(state: &str) -> bool {
-    state.contains("Job")
+fn arn(execution: &Execution) -> ExecutionArn {
+    ExecutionArn::parse(&execution.arn).expect("executions are stored under their ARN")
 }
 
 fn duration_millis(state: &str, dice: &mut Dice) -> i64 {
     match state {
         "ReadSlow" => dice.between(20_000, 80_000),
+        _ if state.contains("Job") => dice.between(0, 3_000),
         _ if state.starts_with("Slow") => dice.between(20_000, 80_000),
-        _ if is_job(state) => dice.between(0, 3_000),
         _ if state.starts_with("Mid") || state.starts_with("Read") => dice.between(10, 12_000),
         _ if state.starts_with("Token") => dice.between(0, 3_000),
         _ => dice.between(0, 50),
@@ -193,19 +144,21 @@ fn answer(call: &Call, dice: &mut Dice) -> Answer {
     if state.starts_with("Flaky") && call.retry_count < 2 {
         return failed("Flaky");
     }
-    if state.starts_with("Token") || is_job(state) {
+    if state.starts_with("Token") || call.resource.starts_job() {
         if dice.percent(5) {
             let failure = Failure::new("Refused", "as drawn");
             return Answer::Settled(TaskOutcome::Failed { stage: Stage::Submit, failure });
         }
-        return Answer::Submitted(Value::object());
+        let is_job = call.resource.starts_job();
+        return Answer::Submitted(if is_job { result(call) } else { Value::object() });
     }
     Answer::Settled(TaskOutcome::Succeeded(result(call)))
 }
 
 /// What a task makes of what it is given.
-fn result(call: &Call) -> Value {
-    let text = call.parameters.get("text").cloned().unwrap_or(Value::Null);
+pub(super) fn result(call: &Call) -> Value {
+    let given = call.parameters.get("Arguments").unwrap_or(&call.parameters);
+    let text = given.get("text").cloned().unwrap_or(Value::Null);
     [
         (Text::new_static("by"), Value::from(call.state.clone())),
         (Text::new_static("given"), Value::from(call.parameters.json_len())),

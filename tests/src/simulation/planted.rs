@@ -35,10 +35,10 @@ pub enum Planted {
     AnnounceLate,
     /// Two calls get the same token.
     ReuseToken,
-    /// Who asks how a job goes leaves nobody to ask again.
-    PollOnce,
-    /// Jobs are not cancelled that nobody waits for any more.
-    KeepJobs,
+    /// What a record cancels is announced to nobody.
+    SkipCancels,
+    /// Who has asked for a job leaves the next time to nobody.
+    SkipPolls,
 }
 
 impl Planted {
@@ -52,8 +52,8 @@ impl Planted {
         Planted::LoserDeletes,
         Planted::AnnounceLate,
         Planted::ReuseToken,
-        Planted::PollOnce,
-        Planted::KeepJobs,
+        Planted::SkipCancels,
+        Planted::SkipPolls,
     ];
 }
 
@@ -69,9 +69,9 @@ pub(super) struct Behind {
 /// How long it is kept back.
 const LATE: Duration = Duration::from_millis(400);
 
-/// Whether a message has these bytes.
+/// Whether a message says this.
 fn says(body: &[u8], what: &[u8]) -> bool {
-    body.windows(what.len()).any(|part| part == what)
+    body.windows(what.len()).any(|found| found == what)
 }
 
 fn is_record(key: &Key) -> bool {
@@ -139,8 +139,8 @@ impl Port<dyn Queue> {
         match self.process.planted {
             // A message that only asks to look, later: what is left for an owner that is alive.
             Planted::LoserDeletes => body.ends_with(b"\xa4Look") && !delay.is_zero(),
-            Planted::PollOnce => says(body, b"\x81\xa4Poll"),
-            Planted::KeepJobs => says(body, b"\x81\xa6Cancel"),
+            Planted::SkipCancels => says(body, b"\xa6Cancel"),
+            Planted::SkipPolls => says(body, b"\xa4Poll"),
             Planted::AnnounceLate => {
                 let (queue, process, body) = (self.port.clone(), Arc::clone(&self.process), body.clone());
                 tokio::spawn(async move {

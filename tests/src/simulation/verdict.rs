@@ -9,12 +9,13 @@ use engine::{EffectId, Stage, TaskOutcome};
 use journal::execution::{Description, DueKind, Executions, HistoryQuery, ListQuery};
 use model::arn::ExecutionArn;
 use model::history::HistoryEvent;
-use model::json::{Text, Value};
+use model::json::Value;
 use model::status::ExecutionStatus;
 use model::timestamp::Timestamp;
 use ports::Order;
 
-use super::ledger::{Asked, Ledger, Made, Started, Wanted, What};
+use super::jobs::Jobs;
+use super::ledger::{Asked, Ledger, Made, Wanted, What};
 use super::replay::{Replayed, Seen, replay};
 use super::trace::guard;
 use super::world::{DEAD_LETTERS, QUEUE, Simulated};
@@ -23,8 +24,6 @@ use super::world::{DEAD_LETTERS, QUEUE, Simulated};
 const SKEW_MILLIS: i64 = 3_000;
 /// A timer is taken so soon after it is due, when nothing goes wrong.
 const LATE_MILLIS_MAX: i64 = 5_000;
-/// The end of a job is found so soon, when nothing goes wrong.
-const POLLED_MILLIS_MAX: i64 = 70_000;
 /// So long after things stop going wrong, everything is as if they never had: pauses, leases and
 /// visibility timeouts of before are over.
 const RECOVERED_MILLIS: i64 = 240_000;
@@ -293,11 +292,9 @@ struct Case<'a> {
 impl Case<'_> {
     fn examine(&self, quiet_at: Timestamp, wrong: &mut Vec<String>) {
         self.calls(wrong);
+        self.jobs(wrong);
         for (seen, effect) in self.replayed.tasks.iter().zip(1..) {
             self.task(seen, EffectId(effect), wrong);
-            if let Some(started) = self.started(EffectId(effect)) {
-                self.job(seen, EffectId(effect), started, quiet_at, wrong);
-            }
         }
         for asked in self.ledger.asked.iter().filter(|asked| asked.execution == *self.execution) {
             if asked.accepted.is_some() {
@@ -309,44 +306,20 @@ impl Case<'_> {
         }
     }
 
+    fn jobs(&self, wrong: &mut Vec<String>) {
+        let jobs = Jobs {
+            world: self.world,
+            ledger: self.ledger,
+            execution: self.execution,
+            found: self.found,
+            tasks: &self.replayed.tasks,
+            put_of: &|event| self.put_of(event),
+        };
+        jobs.examine(wrong);
+    }
+
     fn made(&self, effect: EffectId) -> impl Iterator<Item = &Made> {
         self.ledger.made.iter().filter(move |made| made.execution == *self.execution && made.effect == effect)
-    }
-
-    fn started(&self, effect: EffectId) -> Option<&Started> {
-        self.ledger.jobs.get(&(Text::from(self.execution.as_str()), effect))
-    }
-
-    /// A job whose task ended without it was cancelled, after that; one that ended was found to have
-    /// when it was asked for next.
-    fn job(
-        &self,
-        seen: &Seen,
-        effect: EffectId,
-        job: &Started,
-        quiet_at: Timestamp,
-        wrong: &mut Vec<String>,
-    ) {
-        let of = format!("the job of effect {} of {}", effect.0, seen.state);
-        let known = seen.submitted.is_some();
-        if let (Some(ended), true) = (seen.ended, known) {
-            let put = self.put_of(ended);
-            if job.cancelled.iter().any(|cancelled| *cancelled < put) {
-                wrong.push(format!("{of} was cancelled before its task ended"));
-            }
-        }
-        if seen.outcome.is_none() && job.cancelled.is_empty() {
-            // What only a process knew that was lost, nobody can cancel.
-            if known || !(job.process.is_troubled() || self.world.plan.wild_clocks) {
-                wrong.push(format!("{of} was not cancelled; its task ended without it"));
-            }
-        }
-        let (Some(outcome), Some(at)) = (&seen.outcome, seen.ended_at) else { return };
-        let (by_itself, recovered) = (same(outcome, &job.outcome), quiet_at.plus_millis(RECOVERED_MILLIS));
-        let late = at.millis_since(job.ends_at.max(recovered));
-        if by_itself && late > POLLED_MILLIS_MAX && !self.world.plan.wild_clocks {
-            wrong.push(format!("the end of {of} was found {late} ms late"));
-        }
     }
 
     fn put_of(&self, event: u64) -> u64 {
@@ -409,18 +382,20 @@ impl Case<'_> {
         }
         let answered =
             self.made(effect).any(|made| made.answered.as_ref().is_some_and(|made| same(made, outcome)));
-        let answered = answered || self.started(effect).is_some_and(|job| same(&job.outcome, outcome));
         let told = self.ledger.asked.iter().any(|asked| match &asked.what {
             What::Callback(of, _, told) => {
                 asked.execution == *self.execution && *of == effect && same(told, outcome)
             }
             _ => false,
         });
+        let ran = self.ledger.jobs.iter().any(|job| {
+            job.execution == *self.execution && job.effect == effect && same(&job.outcome, outcome)
+        });
         // The queue of the activity was out of reach for too long.
         let refused = seen.state.starts_with("Work")
             && matches!(outcome, TaskOutcome::Failed { stage: Stage::Schedule, .. })
             && self.world.plan.rate > 0;
-        if !answered && !told && !refused {
+        if !answered && !told && !ran && !refused {
             wrong.push(format!(
                 "effect {} of {} ended with {outcome:?}, which nobody said",
                 effect.0, seen.state
@@ -518,7 +493,7 @@ impl Case<'_> {
     }
 }
 
-fn is_unknown(seen: &Seen) -> bool {
+pub(super) fn is_unknown(seen: &Seen) -> bool {
     match &seen.outcome {
         Some(TaskOutcome::Failed { failure, .. }) => failure
             .cause
@@ -529,7 +504,7 @@ fn is_unknown(seen: &Seen) -> bool {
 }
 
 /// Whether two outcomes are the same to whoever reads the history.
-fn same(a: &TaskOutcome, b: &TaskOutcome) -> bool {
+pub(super) fn same(a: &TaskOutcome, b: &TaskOutcome) -> bool {
     match (a, b) {
         (TaskOutcome::Succeeded(a), TaskOutcome::Succeeded(b)) => a == b,
         (TaskOutcome::Failed { failure: a, stage: at }, TaskOutcome::Failed { failure: b, stage: bt }) => {

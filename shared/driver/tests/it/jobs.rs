@@ -1,389 +1,366 @@
-//! `.sync` tasks: their jobs are asked for by nobody in particular, and end with their tasks.
+//! How jobs are followed: asked for on their schedule, by whoever is there, without anybody who waits.
 
 use std::time::Duration;
 
-use driver::{Config, Delivered};
-use engine::{EffectId, Input, TaskOutcome};
+use driver::Config;
+use engine::TaskOutcome;
 use journal::execution::Parent;
-use model::error::Failure;
 use model::json::Value;
 use model::status::ExecutionStatus;
+use ports::{Queues as _, Receipt};
 
-use crate::scene::{Scene, chain, task};
+use crate::scene::{Scene, job};
+
+/// The seconds at which a job is asked for within the first four minutes.
+const SCHEDULE: [u64; 10] = [2, 7, 17, 37, 67, 97, 127, 157, 187, 217];
+
+fn done() -> TaskOutcome {
+    TaskOutcome::Succeeded(Value::from(7_i64))
+}
+
+fn one(more: &str) -> String {
+    format!(r#"{{"StartAt": "Job", "States": {{{}}}}}"#, job("Job", more))
+}
+
+fn both(branches: &[(&str, String)]) -> String {
+    let branch =
+        |(start, states): &(&str, String)| format!(r#"{{"StartAt": "{start}", "States": {{{states}}}}}"#);
+    let branches: Vec<String> = branches.iter().map(branch).collect();
+    format!(
+        r#"{{"StartAt": "Both", "States": {{"Both": {{"Type": "Parallel", "End": true, "Branches": [{}]}}}}}}"#,
+        branches.join(", ")
+    )
+}
+
+const END: &str = r#""End": true"#;
 
 async fn seconds(seconds: u64) {
     tokio::time::sleep(Duration::from_secs(seconds)).await;
 }
 
-fn done() -> TaskOutcome {
-    TaskOutcome::Succeeded(Value::from("done"))
-}
-
-async fn stop(scene: &Scene, name: &str) {
-    let failure = Failure::new("Enough", "is enough");
-    let stopped = scene.door.deliver(&scene.execution(name), Input::Stop { failure }).await.unwrap();
-    assert!(matches!(stopped, Delivered::Accepted { .. }));
-}
-
-/// Nothing is left to be done about anything.
-async fn rests(scene: &Scene) {
-    let polls = scene.tasks.polls.lock().unwrap().len();
-    seconds(400).await;
-    assert_eq!(scene.queues.messages("driver").len(), 0);
-    assert_eq!(scene.tasks.polls.lock().unwrap().len(), polls, "nothing is asked for any more");
-}
-
 #[tokio::test(start_paused = true)]
-async fn a_job_is_asked_for_on_its_schedule_and_held_by_nobody() {
-    let scene = Scene::new(&chain(&["Job", "B"]), Config::default()).await;
+async fn a_job_is_asked_for_on_its_schedule_by_nobody_who_waits_and_costs_four_records() {
+    let scene = Scene::new(&one(END), Config::default()).await;
+    let before = scene.slow.writes();
     let driver = scene.driver().await;
     scene.start("x", Value::object()).await;
-    seconds(5).await;
-    let writes = scene.slow.writes();
-    assert_eq!(scene.tasks.polls("Job"), [2]);
-    for _ in 0..95 {
-        seconds(1).await;
-        assert!(scene.queues.messages("driver").len() <= 1, "one message at a time");
-    }
     seconds(1).await;
-    assert_eq!(driver.driver.sessions(), 0);
-    assert_eq!(scene.tasks.polls("Job"), [2, 7, 17, 37, 67, 97]);
-    seconds(800).await;
-    let polls = scene.tasks.polls("Job");
-    assert_eq!(polls[polls.len() - 4..], [667, 727, 787, 847]);
+    let writes = scene.slow.writes();
+    assert_eq!((scene.rows("x", "r/").len(), writes - before), (3, 3), "created, claimed, accepted");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    for _ in 0..225 {
+        assert_eq!(driver.driver.sessions(), 0);
+        assert_eq!(scene.queues.messages("driver").len(), 1, "one message after the other");
+        seconds(1).await;
+    }
+    assert_eq!(scene.tasks.polled("Job"), SCHEDULE);
     assert_eq!(scene.slow.writes(), writes, "asking writes nothing");
     scene.tasks.end("Job", done());
-    let found = scene.ended("x", 70).await;
-    assert_eq!((found.status, scene.tasks.done("B")), (ExecutionStatus::Succeeded, 1));
-    let types = scene.types("x").await;
-    let of_task = ["TaskScheduled", "TaskStarted", "TaskSubmitted", "TaskSucceeded"];
-    assert_eq!(types[2..6], of_task, "{types:?}");
-    rests(&scene).await;
-    assert_eq!(scene.tasks.done("Job"), 1);
-    assert!(scene.tasks.cancelled().is_empty());
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_job_costs_a_message_for_each_question_and_no_more_records_than_a_callback() {
-    let scene = Scene::new(&chain(&["Job"]), Config::default()).await;
-    let _driver = scene.driver().await;
-    scene.start("x", Value::object()).await;
-    scene.tasks.end("Job", done());
-    scene.ended("x", 10).await;
-    // The start, the claim, its job, its end.
-    assert_eq!(scene.rows("x", "r/").len(), 4);
-    assert_eq!(scene.tasks.polls("Job"), [2]);
-    rests(&scene).await;
-}
-
-/// Whoever has started a job may stop right behind the record that says so, when another delivery of what
-/// brought the execution to it is deleted already.
-#[tokio::test(start_paused = true)]
-async fn a_job_has_a_message_of_its_own_when_its_record_stands() {
-    let scene = Scene::new(&chain(&["Job"]), Config::default()).await;
-    let driver = scene.driver().await;
-    scene.start("x", Value::object()).await;
-    seconds(1).await;
-    assert_eq!(scene.types("x").await.last(), Some(&"TaskSubmitted"));
-    assert_eq!((scene.queues.messages("driver").len(), driver.driver.sessions()), (1, 0));
-    driver.crash().await;
-    let _driver = scene.driver().await;
-    seconds(20).await;
-    assert_eq!(scene.tasks.polls("Job"), [2, 7, 17]);
-    stop(&scene, "x").await;
-    rests(&scene).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn jobs_survive_their_drivers() {
-    let scene = Scene::new(&chain(&["Job"]), Config::default()).await;
-    let driver = scene.driver().await;
-    scene.start("x", Value::object()).await;
-    seconds(1).await;
-    assert_eq!(scene.types("x").await.last(), Some(&"TaskSubmitted"));
-    // Before the first question: the message of the start comes again.
-    driver.crash().await;
-    let driver = scene.driver().await;
-    seconds(79).await;
-    let polls = scene.tasks.polls("Job");
-    assert!(polls.last() == Some(&67) && polls.len() >= 2, "{polls:?}");
-    // Between two: somebody else gets the message.
-    driver.crash().await;
-    let driver = scene.driver().await;
-    seconds(30).await;
-    assert_eq!(scene.tasks.polls("Job").last(), Some(&97));
-    // In good order, while one is waited for.
-    driver.stop().await;
+    let found = scene.ended("x", 40).await;
+    assert_eq!((found.status, found.output), (ExecutionStatus::Succeeded, Some(Value::from(7_i64))));
+    assert_eq!(scene.slow.writes(), writes + 1);
     seconds(100).await;
-    let _driver = scene.driver().await;
-    scene.tasks.end("Job", TaskOutcome::failed(Failure::new("Broken", "as asked")));
-    let found = scene.ended("x", 10).await;
-    assert_eq!(found.failure, Failure::new("Broken", "as asked"));
-    assert_eq!(scene.tasks.done("Job"), 1);
-    rests(&scene).await;
+    assert_eq!(scene.tasks.polled("Job").last(), Some(&247), "not after its end");
+    assert_eq!(scene.tasks.cancelled("Job"), [0_u64; 0]);
+    assert_eq!(scene.queues.messages("driver").len(), 0);
 }
 
-#[tokio::test(start_paused = true)]
-async fn records_without_a_state_tell_of_jobs() {
-    let text = "long ".repeat(5_000);
-    let scene = Scene::new(&chain(&["Token", "Job"]), Config::default()).await;
-    let driver = scene.driver().await;
-    // A state so large that not each record has it.
-    scene.start("x", Value::parse(&format!(r#"{{"a": "{text}"}}"#)).unwrap()).await;
-    seconds(1).await;
-    let token = scene.tasks.tokens.lock().unwrap()[0].clone();
-    scene.callback(&token, TaskOutcome::Succeeded(Value::from(text.as_str()))).await;
-    seconds(4).await;
-    driver.crash().await;
-    let _driver = scene.driver().await;
-    seconds(60).await;
-    let polls = scene.tasks.polls("Job");
-    assert_eq!((polls[0], polls[1]), (2, 7), "{polls:?}");
-    scene.tasks.end("Job", done());
-    assert_eq!(scene.ended("x", 31).await.output, Some(Value::from("done")));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_callback_ends_the_task_and_forgets_the_job() {
-    let scene = Scene::new(&chain(&["Job", "B"]), Config::default()).await;
-    let _driver = scene.driver().await;
-    scene.start("x", Value::object()).await;
-    seconds(10).await;
-    let token = scene.tasks.tokens.lock().unwrap()[0].clone();
-    assert!(matches!(scene.callback(&token, done()).await, Delivered::Accepted { .. }));
-    assert_eq!(scene.ended("x", 5).await.status, ExecutionStatus::Succeeded);
-    rests(&scene).await;
-    assert_eq!(scene.tasks.polls("Job"), [2, 7]);
-    assert!(scene.tasks.cancelled().is_empty());
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_stop_cancels_jobs_once_and_after_it() {
-    let scene = Scene::new(&chain(&["Job"]), Config::default()).await;
+/// A world in which a driver is about to write that the job of `x` has started, and has said so.
+async fn about_to_start(definition: &str) -> (Scene, crate::scene::Running) {
+    let scene = Scene::new(definition, Config::default()).await;
     let driver = scene.driver().await;
     scene.start("x", Value::object()).await;
-    seconds(10).await;
-    stop(&scene, "x").await;
-    assert!(scene.tasks.cancelled().is_empty());
-    seconds(2).await;
-    assert_eq!(scene.tasks.cancelled(), ["Job of x"]);
-    // The door alone, while nobody drives.
-    scene.start("y", Value::object()).await;
-    seconds(10).await;
-    driver.crash().await;
-    stop(&scene, "y").await;
-    seconds(60).await;
-    let _driver = scene.driver().await;
-    seconds(5).await;
-    assert_eq!(scene.tasks.cancelled(), ["Job of x", "Job of y"]);
-    rests(&scene).await;
-    assert_eq!(scene.tasks.cancelled().len(), 2);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!((scene.rows("x", "r/").len(), scene.queues.messages("driver").len()), (2, 1));
+    (scene, driver)
+}
+
+fn gated() -> String {
+    format!(r#"{{"StartAt": "GateJob", "States": {{{}}}}}"#, job("GateJob", END))
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_starts_while_its_execution_is_stopped_is_cancelled() {
-    let scene = Scene::new(&chain(&["LateJob"]), Config::default()).await;
-    let driver = scene.driver().await;
-    scene.start("x", Value::object()).await;
-    seconds(5).await;
-    stop(&scene, "x").await;
-    seconds(5).await;
-    assert_eq!(driver.driver.sessions(), 1, "what the call has started is to be ended");
+async fn a_job_is_not_lost_with_the_driver_that_has_just_written_that_it_started() {
+    let (scene, driver) = about_to_start(&gated()).await;
+    scene.slow.deaf.store(true, std::sync::atomic::Ordering::SeqCst);
     scene.tasks.gate.notify_waiters();
-    seconds(1).await;
-    assert_eq!(scene.tasks.cancelled(), ["LateJob of x"]);
-    assert_eq!(driver.driver.sessions(), 0);
-    rests(&scene).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn jobs_end_with_the_times_of_their_tasks_and_executions() {
-    let job = task("Job");
-    let caught = format!(
-        r#"{{"StartAt": "Job", "States": {{"Job": {{{job}, "TimeoutSeconds": 20, "End": true,
-            "Catch": [{{"ErrorEquals": ["States.Timeout"], "Next": "W"}}]}},
-            "W": {{"Type": "Wait", "Seconds": 100, "End": true}}}}}}"#
-    );
-    let whole =
-        format!(r#"{{"StartAt": "Job", "TimeoutSeconds": 20, "States": {{"Job": {{{job}, "End": true}}}}}}"#);
-    for (definition, status) in [(caught, ExecutionStatus::Running), (whole, ExecutionStatus::TimedOut)] {
-        let scene = Scene::new(&definition, Config::default()).await;
-        let _driver = scene.driver().await;
-        scene.start("x", Value::object()).await;
-        seconds(19).await;
-        assert!(scene.tasks.cancelled().is_empty());
-        seconds(4).await;
-        assert_eq!(scene.describe("x").await.status, status);
-        assert_eq!(scene.tasks.cancelled(), ["Job of x"]);
-        scene.ended("x", 105).await;
-        rests(&scene).await;
-        assert_eq!((scene.tasks.cancelled().len(), scene.tasks.polls("Job")), (1, vec![2, 7, 17]));
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_timer_beside_a_job_is_announced_once() {
-    let definition = format!(
-        r#"{{"StartAt": "Job", "States": {{"Job": {{{}, "TimeoutSeconds": 600, "End": true}}}}}}"#,
-        task("Job")
-    );
-    let scene = Scene::new(&definition, Config::default()).await;
-    let _driver = scene.driver().await;
-    scene.start("x", Value::object()).await;
-    for _ in 0..590 {
-        seconds(1).await;
-        assert!(scene.queues.messages("driver").len() <= 2, "the timer's and the job's");
-    }
-    let found = scene.ended("x", 20).await;
-    assert_eq!(found.failure.error.as_deref(), Some("States.Timeout"));
-    rests(&scene).await;
-    // One so far away that the sweeper wakes it is no more records.
-    let scene = Scene::new(&definition.replace("600", "90000"), Config::default()).await;
-    let _driver = scene.driver().await;
-    scene.start("x", Value::object()).await;
-    seconds(2_000).await;
-    assert_eq!(scene.rows("x", "r/").len(), 3);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!((scene.rows("x", "r/").len(), scene.queues.messages("driver").len()), (3, 2));
+    // Its own message is gone, too, as when it was delivered twice.
+    let queue = scene.queues.open("driver").await.unwrap();
+    queue.delete(&[Receipt("0-1".into())]).await.unwrap();
     assert_eq!(scene.queues.messages("driver").len(), 1);
-    let indexed = |row: &ports::Row| row.indexes.iter().any(|index| index.partition.starts_with("wake/"));
-    assert!(scene.rows("x", "r/").last().is_some_and(indexed), "the record with the job is parked");
+    driver.crash().await;
+    scene.slow.deaf.store(false, std::sync::atomic::Ordering::SeqCst);
+    let _other = scene.driver().await;
+    seconds(20).await;
+    assert_eq!(scene.tasks.polled("GateJob"), [2, 7, 17]);
+    assert_eq!(scene.queues.messages("driver").len(), 1);
+    scene.tasks.end("GateJob", done());
+    assert_eq!(scene.ended("x", 40).await.status, ExecutionStatus::Succeeded);
+    assert_eq!((scene.tasks.done("GateJob"), scene.tasks.polled("GateJob").len()), (1, 4));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_branch_that_fails_ends_the_jobs_of_the_others() {
-    let (job, other, gate, fails) = (task("Job"), task("OtherJob"), task("Gate"), task("Fails"));
-    let definition = format!(
-        r#"{{"StartAt": "Both", "States": {{"Both": {{"Type": "Parallel", "End": true,
-            "Catch": [{{"ErrorEquals": ["States.ALL"], "Next": "Slow"}}], "Branches": [
-            {{"StartAt": "Job", "States": {{"Job": {{{job}, "End": true}}}}}},
-            {{"StartAt": "OtherJob", "States": {{"OtherJob": {{{other}, "End": true}}}}}},
-            {{"StartAt": "Gate", "States": {{"Gate": {{{gate}, "Next": "Fails"}}, "Fails": {{{fails}, "End": true}}}}}}
-            ]}}, "Slow": {{{}, "End": true}}}}}}"#,
-        task("Slow")
-    );
-    let scene = Scene::new(&definition, Config::default()).await;
-    let driver = scene.driver().await;
-    scene.start("x", Value::object()).await;
-    seconds(20).await;
-    // While another branch keeps the execution in hand, jobs are asked for beside it.
-    assert_eq!(driver.driver.sessions(), 1);
-    assert_eq!((scene.tasks.polls("Job"), scene.tasks.polls("OtherJob")), (vec![2, 7, 17], vec![2, 7, 17]));
-    scene.tasks.end("OtherJob", done());
-    seconds(20).await;
+async fn a_job_whose_record_is_late_is_asked_for_once_it_stands() {
+    let (scene, driver) = about_to_start(&gated()).await;
+    *scene.slow.records.lock().unwrap() = Duration::from_secs(10);
     scene.tasks.gate.notify_waiters();
-    seconds(5).await;
-    assert_eq!(scene.tasks.done("Slow"), 1);
-    assert_eq!(scene.tasks.cancelled(), ["Job of x"], "also while the next call runs");
-    assert_eq!(scene.ended("x", 620).await.status, ExecutionStatus::Succeeded);
-    rests(&scene).await;
-    assert_eq!(scene.tasks.cancelled().len(), 1);
+    seconds(43).await;
+    assert_eq!(scene.tasks.polled("GateJob"), [10, 17, 37]);
+    assert_eq!((scene.queues.messages("driver").len(), driver.driver.sessions()), (1, 0));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_question_that_fails_inside_this_program_is_asked_again() {
-    let scene = Scene::new(&chain(&["JobPanics"]), Config::default()).await;
-    let _driver = scene.driver().await;
-    scene.start("x", Value::object()).await;
-    seconds(20).await;
-    assert_eq!(scene.tasks.polls("JobPanics"), [2, 7, 17]);
-    scene.tasks.end("JobPanics", done());
-    assert_eq!(scene.ended("x", 30).await.status, ExecutionStatus::Succeeded);
-}
-
-#[tokio::test(start_paused = true)]
-async fn several_jobs_are_asked_for_at_once_and_copies_of_a_message_merge() {
-    let definition = format!(
-        r#"{{"StartAt": "Items", "States": {{"Items": {{"Type": "Map", "End": true, "ItemsPath": "$.items",
-            "ItemProcessor": {{"StartAt": "Job", "States": {{"Job": {{{}, "End": true}}}}}}}}}}}}"#,
-        task("Job")
-    );
-    let scene = Scene::new(&definition, Config::default()).await;
-    let driver = scene.driver().await;
-    scene.start("x", Value::parse(r#"{"items": [1, 2, 3]}"#).unwrap()).await;
+async fn a_job_whose_record_never_comes_is_asked_for_by_nobody() {
+    let (scene, driver) = about_to_start(&gated()).await;
+    *scene.slow.records.lock().unwrap() = Duration::from_secs(10);
+    scene.tasks.gate.notify_waiters();
     seconds(1).await;
     driver.crash().await;
-    let _driver = scene.driver().await;
-    // The message came again; and those that were left to be sent are sent.
-    seconds(130).await;
-    let late = |polls: Vec<u64>| polls.into_iter().filter(|after| *after > 60).collect::<Vec<_>>();
-    assert_eq!(late(scene.tasks.polls("Job")), [67, 67, 67, 97, 97, 97, 127, 127, 127]);
-    assert_eq!(scene.queues.messages("driver").len(), 3);
-    scene.tasks.end("Job", done());
-    assert_eq!(scene.ended("x", 31).await.status, ExecutionStatus::Succeeded);
-    rests(&scene).await;
+    let _other = scene.driver().await;
+    seconds(10).await;
+    assert_eq!(scene.queues.messages("driver").len(), 2, "it may come, and is looked for");
+    let found = scene.ended("x", 100).await;
+    assert!(found.failure.cause.unwrap().contains("unknown"));
+    seconds(60).await;
+    assert_eq!((scene.tasks.polled("GateJob"), scene.tasks.done("GateJob")), (vec![], 1));
+    assert_eq!(scene.queues.messages("driver").len(), 0);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_job_is_not_lost_between_two_questions_nor_within_one() {
+    let scene = Scene::new(&one(END), Config::default()).await;
+    let driver = scene.driver().await;
+    scene.start("x", Value::object()).await;
+    seconds(10).await;
+    driver.crash().await;
+    let driver = scene.driver().await;
+    *scene.tasks.poll.lock().unwrap() = Duration::from_secs(3);
+    seconds(9).await;
+    assert_eq!(scene.tasks.polled("Job"), [2, 7, 17]);
+    driver.crash().await;
+    let _other = scene.driver().await;
+    seconds(100).await;
+    // 30 seconds after it was received it comes again, and is late; then all is as it was.
+    assert_eq!(scene.tasks.polled("Job"), [2, 7, 17, 47, 67, 97]);
+    assert_eq!(scene.queues.messages("driver").len(), 1);
+    scene.tasks.end("Job", done());
+    assert_eq!(scene.ended("x", 40).await.status, ExecutionStatus::Succeeded);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_driver_that_ends_in_good_order_leaves_the_question_to_others() {
+    let scene = Scene::new(&one(END), Config::default()).await;
+    let driver = scene.driver().await;
+    scene.start("x", Value::object()).await;
+    seconds(1).await;
+    driver.stop().await;
+    let _other = scene.driver().await;
+    seconds(20).await;
+    assert_eq!(scene.tasks.polled("Job"), [2, 7, 17]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_who_ask_at_once_settle_once() {
+    let scene = Scene::new(&one(END), Config::default()).await;
+    let driver = scene.driver().await;
+    scene.start("x", Value::object()).await;
+    seconds(10).await;
+    driver.stop().await;
+    let queue = scene.queues.open("driver").await.unwrap();
+    let body = scene.queues.messages("driver").remove(0);
+    queue.send(body, Duration::from_secs(7)).await.unwrap();
+    *scene.tasks.poll.lock().unwrap() = Duration::from_secs(1);
+    scene.tasks.end("Job", done());
+    seconds(9).await;
+    let (one, other) = (scene.taker().await, scene.taker().await);
+    let first = queue.receive(1, Duration::ZERO).await.unwrap();
+    let second = queue.receive(1, Duration::ZERO).await.unwrap();
+    let receipts = [first[0].receipt.clone(), second[0].receipt.clone()];
+    let until = scene.clock.now().plus_seconds(60);
+    let again = tokio::join!(one.take(first, until), other.take(second, until));
+    assert_eq!(again, (vec![], vec![]));
+    queue.delete(&receipts).await.unwrap();
+    assert_eq!(scene.tasks.polled("Job").len(), 4, "both have asked");
+    assert_eq!(scene.describe("x").await.status, ExecutionStatus::Succeeded);
+    let types = scene.types("x").await;
+    assert_eq!(types.iter().filter(|name| **name == "TaskSucceeded").count(), 1, "{types:?}");
+    assert_eq!((scene.rows("x", "r/").len(), scene.tasks.cancelled("Job").len()), (4, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_comes_again_brings_no_others_for_jobs_that_are_older() {
+    let names = ["JobA", "JobB", "JobC"];
+    let branches: Vec<_> = names.iter().map(|name| (*name, job(name, END))).collect();
+    let scene = Scene::new(&both(&branches), Config::default()).await;
+    let driver = scene.driver().await;
+    scene.start("x", Value::object()).await;
+    seconds(130).await;
+    driver.stop().await;
+    assert_eq!(scene.queues.messages("driver").len(), 3);
+    for _ in 0..4 {
+        // Received by somebody who is gone with it: they come again.
+        assert_eq!(scene.received(40).await.len(), 3);
+        seconds(31).await;
+        let driver = scene.driver().await;
+        seconds(1).await;
+        driver.stop().await;
+        assert_eq!(scene.queues.messages("driver").len(), 3);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn jobs_are_asked_for_beside_a_call_that_outlasts_the_shift() {
+    let slow = r#""Slow": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:f", "End": true}"#;
+    let scene =
+        Scene::new(&both(&[("Job", job("Job", END)), ("Slow", slow.to_owned())]), Config::default()).await;
+    let driver = scene.driver().await;
+    scene.start("x", Value::object()).await;
+    seconds(230).await;
+    assert_eq!(driver.driver.sessions(), 1, "the call is held to its end");
+    assert_eq!(scene.tasks.polled("Job"), SCHEDULE);
+    scene.tasks.end("Job", done());
+    seconds(30).await;
+    assert!(scene.types("x").await.contains(&"TaskSucceeded"));
+    assert_eq!(scene.ended("x", 700).await.status, ExecutionStatus::Succeeded);
+    seconds(2).await;
+    assert_eq!((scene.queues.messages("driver").len(), driver.driver.sessions()), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn beside_far_timers_an_execution_is_parked_with_the_record_that_its_job_has_started() {
+    let scene = Scene::new(&one(r#""TimeoutSeconds": 3600, "End": true"#), Config::default()).await;
+    let before = scene.slow.writes();
+    let _driver = scene.driver().await;
+    let sweeper = scene.sweeper();
+    tokio::spawn(async move { sweeper.run().await });
+    scene.start("x", Value::object()).await;
+    seconds(700).await;
+    let records = scene.rows("x", "r/");
+    assert_eq!(records.len(), 3, "no record is written to park it");
+    assert_eq!(records[2].indexes.len(), 1, "it is found by its timer");
+    assert_eq!(scene.slow.writes() - before, 3);
+    let found = scene.ended("x", 3_000).await;
+    assert_eq!(found.failure.error.as_deref(), Some("States.Timeout"));
+    let took = found.stopped_at.unwrap().millis_since(found.execution.started_at);
+    assert!((3_600_000..3_602_000).contains(&took), "{took} ms");
+    // Every minute, and never twice.
+    let polled = scene.tasks.polled("Job");
+    assert_eq!(polled.last(), Some(&3_547));
+    assert!(polled.windows(2).all(|two| two[0] < two[1]), "{polled:?}");
+    seconds(300).await;
+    assert_eq!(scene.tasks.cancelled("Job"), [3_601]);
+    assert_eq!(scene.queues.messages("driver").len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn records_without_a_state_give_the_same_job() {
+    let storing = |config: &mut journal::Config| config.state_bytes_always = 0;
+    let scene = Scene::storing(&one(END), Config::default(), storing).await;
+    let driver = scene.driver().await;
+    let text: Vec<Value> = (0..1_000_i64).map(|n| Value::from(n * 7_919 % 1_009)).collect();
+    scene.start("x", Value::from(text)).await;
+    seconds(3).await;
+    let bytes: Vec<usize> = scene.rows("x", "r/").iter().map(|row| row.body.len()).collect();
+    assert!(bytes[1] < bytes[0] / 2 && bytes[2] < bytes[0] / 2, "{bytes:?}: the state is in the first alone");
+    let before = scene.tasks.known("Job");
+    driver.crash().await;
+    let _other = scene.driver().await;
+    seconds(30).await;
+    // Whoever loads it knows the same of it, and when it is to be asked for.
+    assert_eq!(scene.tasks.polled("Job"), [2, 7, 17]);
+    let known = scene.tasks.known("Job");
+    assert!(known.iter().all(|job| *job == before[0]), "{known:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_job_is_known_by_may_be_large() {
+    let scene = Scene::new(&one(END), Config::default()).await;
+    let output = Value::from("x".repeat(200_000));
+    *scene.tasks.output.lock().unwrap() = output.clone();
+    let driver = scene.driver().await;
+    scene.start("x", Value::object()).await;
+    seconds(10).await;
+    driver.crash().await;
+    let _other = scene.driver().await;
+    seconds(10).await;
+    let stop = engine::Input::Stop { failure: model::error::Failure::default() };
+    scene.door.deliver(&scene.execution("x"), stop).await.unwrap();
+    seconds(2).await;
+    assert_eq!((scene.tasks.polled("Job"), scene.tasks.cancelled("Job").len()), (vec![2, 7, 17], 1));
+    assert!(scene.tasks.known("Job").iter().all(|job| job.output == output));
+    assert!(scene.rows("x", "r/").iter().all(|row| row.body.len() < 10_000), "it is stored apart");
+}
+
+/// `be` in the input says what an execution is.
 fn family() -> String {
     format!(
-        r#"{{"StartAt": "Which", "States": {{
-            "Which": {{"Type": "Choice", "Default": "Job", "Choices": [
-                {{"Variable": "$.seconds", "IsPresent": true, "Next": "Long"}},
-                {{"Variable": "$.child", "IsPresent": true, "Next": "Short"}}]}},
-            "Job": {{{}, "End": true}},
-            "Long": {{"Type": "Wait", "SecondsPath": "$.seconds", "End": true}},
-            "Short": {{"Type": "Pass", "End": true}}}}}}"#,
-        task("Job")
+        r#"{{"StartAt": "Be", "States": {{
+            "Be": {{"Type": "Choice", "Choices": [
+                {{"Variable": "$.be", "StringEquals": "parent", "Next": "Job"}},
+                {{"Variable": "$.be", "StringEquals": "brief", "Next": "Brief"}}], "Default": "Pass"}},
+            "Brief": {{"Type": "Wait", "Seconds": 5, "End": true}},
+            "Pass": {{"Type": "Pass", "End": true}}, {}}}}}"#,
+        job("Job", END)
     )
 }
 
-async fn child(scene: &Scene, name: &str, input: &str, parent: &str) {
-    let parent = Parent { execution: scene.execution(parent), effect: EffectId(1) };
-    scene.start_for(name, Value::parse(input).unwrap(), Some(parent)).await;
+fn be(what: &str) -> Value {
+    Value::parse(&format!(r#"{{"be": "{what}"}}"#)).unwrap()
 }
 
-#[tokio::test(start_paused = true)]
-async fn the_end_of_a_child_wakes_its_parent_at_once() {
-    let scene = Scene::new(&family(), Config::default()).await;
-    let _driver = scene.driver().await;
-    for (name, input) in
-        [("long", r#"{"seconds": 20}"#), ("short", r#"{"child": true}"#), ("stopped", r#"{"seconds": 900}"#)]
-    {
-        let polled = scene.tasks.polls("Job").len();
-        let parent = format!("parent-of-{name}");
-        scene.start(&parent, Value::object()).await;
-        seconds(5).await;
-        child(&scene, name, input, &parent).await;
-        scene.tasks.end("Job", done());
-        if name == "stopped" {
-            stop(&scene, name).await;
-        }
-        let wait = if name == "long" { 20 } else { 0 };
-        if wait == 0 {
-            seconds(1).await;
-        } else {
-            scene.tasks.ended.lock().unwrap().clear();
-            seconds(wait).await;
-            scene.tasks.end("Job", done());
-            seconds(1).await;
-        }
-        let found = scene.describe(&parent).await;
-        assert_eq!(found.status, ExecutionStatus::Succeeded, "{name}");
-        let expected: &[u64] = if wait == 0 { &[2, 5] } else { &[2, 7, 17, 25] };
-        assert_eq!(scene.tasks.polls("Job")[polled..], *expected, "{name}");
-        scene.tasks.ended.lock().unwrap().clear();
-        assert!(scene.describe(name).await.status.is_terminal());
-    }
-    rests(&scene).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_parent_is_told_also_when_whoever_ends_the_child_stops_right_behind_it() {
-    let scene = Scene::new(&family(), Config::default()).await;
-    scene.start("parent", Value::object()).await;
-    let driver = scene.driver().await;
-    // Between two questions that are a minute apart.
-    seconds(680).await;
-    let polled = scene.tasks.polls("Job").len();
-    *scene.slow.stuck_behind.lock().unwrap() = Some("m:child/r/0000000001".to_owned());
-    child(&scene, "child", r#"{"seconds": 3}"#, "parent").await;
-    seconds(5).await;
-    assert!(scene.slow.stuck_behind.lock().unwrap().is_none());
-    assert_eq!(scene.describe("child").await.status, ExecutionStatus::Succeeded);
-    assert_eq!(scene.tasks.polls("Job").len(), polled);
-    driver.crash().await;
-    let _driver = scene.driver().await;
+/// A parent whose next question is at 67 seconds, at 40.
+async fn parent(scene: &Scene) -> Option<Parent> {
+    scene.start("parent", be("parent")).await;
+    seconds(40).await;
+    assert_eq!(scene.tasks.polled("Job"), SCHEDULE[..4]);
     scene.tasks.end("Job", done());
-    let found = scene.ended("parent", 36).await;
-    let took = found.stopped_at.unwrap().millis_since(found.execution.started_at);
-    assert!(took < 727_000, "{took} ms: it was asked for the end, not at its time");
-    rests(&scene).await;
+    let effect = scene.tasks.known("Job")[0].call.effect;
+    Some(Parent { execution: scene.execution("parent"), effect })
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_an_execution_wakes_the_task_that_waits_for_it() {
+    for (what, polled) in [("brief", 45), ("quick", 40)] {
+        let scene = Scene::new(&family(), Config::default()).await;
+        let _driver = scene.driver().await;
+        let parent = parent(&scene).await;
+        scene.start_of("child", be(what), parent).await;
+        assert_eq!(scene.ended("parent", 10).await.status, ExecutionStatus::Succeeded, "{what}");
+        assert_eq!(scene.tasks.polled("Job")[4..], [polled], "{what}");
+        seconds(60).await;
+        assert_eq!(scene.queues.messages("driver").len(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_parent_is_told_of_an_end_whose_process_crashed_before_it_could() {
+    let scene = Scene::new(&family(), Config::default()).await;
+    let _driver = scene.driver().await;
+    let parent = parent(&scene).await;
+    scene.slow.deaf.store(true, std::sync::atomic::Ordering::SeqCst);
+    let start = scene.start_of("child", be("quick"), parent);
+    assert!(tokio::time::timeout(Duration::from_secs(1), start).await.is_err());
+    scene.slow.deaf.store(false, std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(scene.describe("child").await.status, ExecutionStatus::Succeeded);
+    scene.ended("parent", 10).await;
+    assert!((41..50).contains(&scene.tasks.polled("Job")[4]), "{:?}", scene.tasks.polled("Job"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_parent_that_has_ended_is_left_alone() {
+    let scene = Scene::new(&family(), Config::default()).await;
+    let _driver = scene.driver().await;
+    let parent = parent(&scene).await;
+    let stop = engine::Input::Stop { failure: model::error::Failure::default() };
+    scene.door.deliver(&scene.execution("parent"), stop).await.unwrap();
+    seconds(2).await;
+    let records = scene.rows("parent", "").len();
+    scene.start_of("child", be("brief"), parent).await;
+    assert_eq!(scene.ended("child", 10).await.status, ExecutionStatus::Succeeded);
+    seconds(60).await;
+    assert_eq!(scene.describe("parent").await.status, ExecutionStatus::Aborted);
+    assert_eq!((scene.rows("parent", "").len(), scene.tasks.polled("Job").len()), (records, 4));
+    assert_eq!(scene.queues.messages("driver").len(), 0);
 }

@@ -1,7 +1,7 @@
 //! A world in memory, in which time passes at once.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -49,6 +49,15 @@ pub struct Scene {
 impl Scene {
     /// A world with one state machine.
     pub async fn new(definition: &str, config: Config) -> Scene {
+        Scene::storing(definition, config, |_| {}).await
+    }
+
+    /// The same where things are stored otherwise than they are by default.
+    pub async fn storing(
+        definition: &str,
+        config: Config,
+        storing: impl FnOnce(&mut journal::Config),
+    ) -> Scene {
         let clock: Arc<dyn Clock> = Arc::new(Virtual::new(BEGIN));
         let table = Arc::new(memory::Table::new(clock.clone()));
         let queues = Arc::new(memory::Queues::new(clock.clone()));
@@ -65,10 +74,13 @@ impl Scene {
         let slow = Arc::new(Slow {
             table: table.clone(),
             heartbeat: Mutex::default(),
-            writes: AtomicUsize::new(0),
-            stuck_behind: Mutex::default(),
+            records: Mutex::default(),
+            deaf: AtomicBool::default(),
+            puts: AtomicUsize::default(),
         });
-        let store = Store::open(slow.clone(), blobs, journal::Config::new(home.clone())).await.unwrap();
+        let mut stored = journal::Config::new(home.clone());
+        storing(&mut stored);
+        let store = Store::open(slow.clone(), blobs, stored).await.unwrap();
         let machines = Machines::new(Registry::new(store.clone()));
         let machine = StateMachineArn::new(&home, "m").unwrap();
         let parsed = asl::parse(definition, &asl::Options::default());
@@ -126,11 +138,11 @@ impl Scene {
     }
 
     pub async fn start(&self, name: &str, input: Value) -> Started {
-        self.start_for(name, input, None).await
+        self.start_of(name, input, None).await
     }
 
-    /// Starts an execution that a task of another waits for.
-    pub async fn start_for(&self, name: &str, input: Value, parent: Option<Parent>) -> Started {
+    /// The same for an execution that a task has started.
+    pub async fn start_of(&self, name: &str, input: Value, parent: Option<Parent>) -> Started {
         let arn = self.execution(name);
         let execution = Execution {
             arn: arn.as_str().into(),
@@ -221,15 +233,17 @@ pub struct Slow {
     table: Arc<memory::Table>,
     /// How late the notes of heartbeats come.
     pub heartbeat: Mutex<Duration>,
-    /// How many rows were put or deleted.
-    pub writes: AtomicUsize,
-    /// Nobody learns any more that a row was put whose key ends so.
-    pub stuck_behind: Mutex<Option<String>>,
+    /// How late the next record is written, once.
+    pub records: Mutex<Duration>,
+    /// Whoever writes a record never learns that it stands.
+    pub deaf: AtomicBool,
+    puts: AtomicUsize,
 }
 
 impl Slow {
+    /// How often something was written or removed.
     pub fn writes(&self) -> usize {
-        self.writes.load(Ordering::SeqCst)
+        self.puts.load(Ordering::SeqCst)
     }
 }
 
@@ -245,18 +259,22 @@ impl Table for Slow {
     }
 
     async fn put(&self, row: Row, condition: Condition) -> Result<(), TableError> {
-        self.writes.fetch_add(1, Ordering::SeqCst);
-        let key = format!("{}/{}", row.key.partition, row.key.sort);
-        self.table.put(row, condition).await?;
-        let stuck = self.stuck_behind.lock().unwrap().take_if(|stuck| key.ends_with(stuck.as_str()));
-        if stuck.is_some() {
+        let is_record = row.key.sort.starts_with("r/");
+        let late =
+            if is_record { std::mem::take(&mut *self.records.lock().unwrap()) } else { Duration::ZERO };
+        if !late.is_zero() {
+            tokio::time::sleep(late).await;
+        }
+        self.puts.fetch_add(1, Ordering::SeqCst);
+        let put = self.table.put(row, condition).await;
+        if is_record && self.deaf.load(Ordering::SeqCst) {
             std::future::pending::<()>().await;
         }
-        Ok(())
+        put
     }
 
     async fn delete(&self, key: &Key, condition: Condition) -> Result<(), TableError> {
-        self.writes.fetch_add(1, Ordering::SeqCst);
+        self.puts.fetch_add(1, Ordering::SeqCst);
         self.table.delete(key, condition).await
     }
 
@@ -306,14 +324,34 @@ pub struct Effects {
     pub tokens: Mutex<Vec<TaskToken>>,
     /// What calls of `Gate…` states wait for.
     pub gate: Notify,
-    /// How jobs of `Job…` states ended, by state.
-    pub ended: Mutex<BTreeMap<String, TaskOutcome>>,
-    /// Who was asked how its job goes, and how long after the start of the job.
-    pub polls: Mutex<Vec<(String, Duration)>>,
-    /// Whose jobs were cancelled.
-    pub cancelled: Mutex<Vec<String>>,
-    /// When the calls of jobs were accepted, by state.
-    accepted: Mutex<BTreeMap<String, Instant>>,
+    /// The jobs that calls of `…Job…` states have started, by state.
+    pub jobs: Mutex<BTreeMap<String, Outside>>,
+    /// How long a question about a job takes.
+    pub poll: Mutex<Duration>,
+    /// What calls that start jobs answer.
+    pub output: Mutex<Value>,
+}
+
+/// A job, and what was done about it.
+#[derive(Default)]
+pub struct Outside {
+    /// When it began.
+    pub began: Option<Instant>,
+    /// When it was asked for.
+    pub polled: Vec<Instant>,
+    /// When it was told to end.
+    pub cancelled: Vec<Instant>,
+    /// How it ended.
+    pub outcome: Option<TaskOutcome>,
+    /// As whom the driver knew it in all this.
+    pub known: Vec<Job>,
+}
+
+impl Outside {
+    fn seconds(&self, at: &[Instant]) -> Vec<u64> {
+        let Some(began) = self.began else { return Vec::new() };
+        at.iter().map(|at| (*at - began).as_secs()).collect()
+    }
 }
 
 impl Effects {
@@ -321,19 +359,24 @@ impl Effects {
         self.done.lock().unwrap().get(state).copied().unwrap_or(0)
     }
 
-    /// How many seconds after their start the jobs of a state were asked for.
-    pub fn polls(&self, state: &str) -> Vec<u64> {
-        let polls = self.polls.lock().unwrap();
-        polls.iter().filter(|(polled, _)| polled == state).map(|(_, after)| after.as_secs()).collect()
+    /// The seconds after its begin at which the job of a state was asked for.
+    pub fn polled(&self, state: &str) -> Vec<u64> {
+        self.jobs.lock().unwrap().get(state).map(|job| job.seconds(&job.polled)).unwrap_or_default()
     }
 
-    /// The job of a state ends; it is known when it is asked for.
+    /// The same for its cancellations.
+    pub fn cancelled(&self, state: &str) -> Vec<u64> {
+        self.jobs.lock().unwrap().get(state).map(|job| job.seconds(&job.cancelled)).unwrap_or_default()
+    }
+
+    /// The job of a state has ended.
     pub fn end(&self, state: &str, outcome: TaskOutcome) {
-        self.ended.lock().unwrap().insert(state.to_owned(), outcome);
+        self.jobs.lock().unwrap().entry(state.to_owned()).or_default().outcome = Some(outcome);
     }
 
-    pub fn cancelled(&self) -> Vec<String> {
-        self.cancelled.lock().unwrap().clone()
+    /// As whom the driver knew the job of a state.
+    pub fn known(&self, state: &str) -> Vec<Job> {
+        self.jobs.lock().unwrap().get(state).map(|job| job.known.clone()).unwrap_or_default()
     }
 }
 
@@ -346,10 +389,35 @@ impl Tasks for Effects {
         call.state.starts_with("Read")
     }
 
+    fn poll<'a>(&'a self, job: &'a Job, _: &'a Execution) -> Polling<'a> {
+        self.note(job, |outside| outside.polled.push(Instant::now()));
+        Box::pin(async move {
+            let takes = *self.poll.lock().unwrap();
+            tokio::time::sleep(takes).await;
+            let jobs = self.jobs.lock().unwrap();
+            let outcome = jobs.get(job.call.state.as_str()).and_then(|outside| outside.outcome.clone());
+            outcome.map_or(Polled::Running, Polled::Ended)
+        })
+    }
+
+    fn cancel<'a>(&'a self, job: &'a Job, _: &'a Execution) -> Cancelling<'a> {
+        self.note(job, |outside| outside.cancelled.push(Instant::now()));
+        Box::pin(std::future::ready(()))
+    }
+
     fn call<'a>(&'a self, call: &'a Call, _: &'a Execution) -> Answering<'a> {
         Box::pin(async move {
             *self.done.lock().unwrap().entry(call.state.to_string()).or_default() += 1;
             match call.state.as_str() {
+                state if state.contains("Job") => {
+                    self.tokens.lock().unwrap().push(call.token.clone().unwrap());
+                    if state.contains("Gate") {
+                        self.gate.notified().await;
+                    }
+                    let mut jobs = self.jobs.lock().unwrap();
+                    jobs.entry(state.to_owned()).or_default().began = Some(Instant::now());
+                    Answer::Submitted(self.output.lock().unwrap().clone())
+                }
                 state if state.contains("Gate") => {
                     self.gate.notified().await;
                     Answer::Settled(TaskOutcome::Succeeded(call.parameters.clone()))
@@ -368,40 +436,26 @@ impl Tasks for Effects {
                     }
                     Answer::Submitted(Value::object())
                 }
-                state if state.contains("Job") => {
-                    self.tokens.lock().unwrap().push(call.token.clone().unwrap());
-                    if state.contains("Late") {
-                        self.gate.notified().await;
-                    }
-                    self.accepted.lock().unwrap().insert(state.to_owned(), Instant::now());
-                    Answer::Submitted(Value::from(format!("the response for the job of {state}").as_str()))
-                }
                 _ => Answer::Settled(TaskOutcome::Succeeded(call.parameters.clone())),
             }
         })
     }
+}
 
-    fn poll<'a>(&'a self, job: &'a Job, _: &'a Execution) -> Polling<'a> {
-        Box::pin(async move {
-            let state = job.call.state.as_str();
-            assert_eq!(job.output.as_str(), Some(format!("the response for the job of {state}").as_str()));
-            assert!(job.call.parameters.get("StateMachineArn").is_some());
-            let accepted = self.accepted.lock().unwrap()[state];
-            self.polls.lock().unwrap().push((state.to_owned(), accepted.elapsed()));
-            let ended = self.ended.lock().unwrap().get(state).cloned();
-            match ended {
-                Some(outcome) => Polled::Ended(outcome),
-                None if state.contains("Panics") => panic!("out of cheese"),
-                None => Polled::Running,
-            }
-        })
+impl Effects {
+    fn note(&self, job: &Job, what: impl FnOnce(&mut Outside)) {
+        let mut jobs = self.jobs.lock().unwrap();
+        let outside = jobs.entry(job.call.state.to_string()).or_default();
+        outside.known.push(job.clone());
+        what(outside);
     }
+}
 
-    fn cancel<'a>(&'a self, job: &'a Job, execution: &'a Execution) -> Cancelling<'a> {
-        Box::pin(async move {
-            self.cancelled.lock().unwrap().push(format!("{} of {}", job.call.state, execution.name));
-        })
-    }
+/// A state that waits for a job.
+pub fn job(name: &str, more: &str) -> String {
+    format!(
+        r#""{name}": {{"Type": "Task", "Resource": "arn:aws:states:::glue:startJobRun.sync", "Parameters": {{"JobName": "j"}}, {more}}}"#
+    )
 }
 
 /// A chain of Task states.
@@ -411,24 +465,16 @@ pub fn chain(states: &[&str]) -> String {
             Some(next) => format!(r#""Next": "{next}""#),
             None => r#""End": true"#.to_owned(),
         };
-        format!(r#""{name}": {{{}, {next}}}"#, task(name))
+        let resource = match name.contains("Token") {
+            true => "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+            false => "arn:aws:lambda:us-east-1:123456789012:function:f",
+        };
+        let parameters = match name.contains("Token") {
+            true => r#""Parameters": {"QueueUrl": "q", "MessageBody": {"t.$": "$$.Task.Token"}}, "#,
+            false => "",
+        };
+        format!(r#""{name}": {{"Type": "Task", "Resource": "{resource}", {parameters}{next}}}"#)
     };
     let body: Vec<String> = states.iter().enumerate().map(state).collect();
     format!(r#"{{"StartAt": "{}", "States": {{{}}}}}"#, states[0], body.join(", "))
-}
-
-/// What a Task state does, by its name.
-pub fn task(name: &str) -> String {
-    let (resource, parameters) = match name {
-        _ if name.contains("Token") => (
-            "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
-            r#", "Parameters": {"QueueUrl": "q", "MessageBody": {"t.$": "$$.Task.Token"}}"#,
-        ),
-        _ if name.contains("Job") => (
-            "arn:aws:states:::states:startExecution.sync:2",
-            r#", "Parameters": {"StateMachineArn": "arn:aws:states:us-east-1:123456789012:stateMachine:c"}"#,
-        ),
-        _ => ("arn:aws:lambda:us-east-1:123456789012:function:f", ""),
-    };
-    format!(r#""Type": "Task", "Resource": "{resource}"{parameters}"#)
 }

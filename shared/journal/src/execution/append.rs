@@ -163,6 +163,19 @@ impl Executions {
         }
     }
 
+    /// Who wrote record `seq`, if it stands.
+    pub async fn writer(
+        &self,
+        execution: &ExecutionArn,
+        seq: u64,
+    ) -> Result<Option<super::Writer>, StoreError> {
+        let partition = self.partition(execution)?;
+        match self.store.table.get(&key::record(&partition, seq)).await? {
+            Some(row) => self.writer_of(&row).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     async fn writer_of(&self, row: &Row) -> Result<super::Writer, StoreError> {
         Ok(self.head_of(&meta::record_in(row)?)?.writer)
     }
