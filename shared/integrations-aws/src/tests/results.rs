@@ -88,6 +88,24 @@ async fn errors_are_called_what_the_service_calls_them() {
     assert_eq!(error, "Rds.DbInstanceNotFoundException");
 }
 
+/// What is too large to be read is too large to be a result.
+#[tokio::test]
+async fn answers_beyond_what_is_read_are_beyond_the_limit() {
+    let large = answer(200, "", &"x".repeat(40 * 1024 * 1024));
+    for (rest, name) in
+        [("aws-sdk:dynamodb:listTables", "aws-sdk:dynamodb"), ("aws-sdk:s3:getObject", "aws-sdk:s3")]
+    {
+        let parameters = if name.ends_with("s3") { r#"{"Bucket":"b","Key":"k"}"# } else { "{}" };
+        let cause = format!(
+            "The state/task '{name}' returned a result with a size exceeding the maximum number of bytes service limit."
+        );
+        assert_eq!(
+            refused(rest, parameters, large.clone()).await,
+            ("States.DataLimitExceeded".to_owned(), cause)
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_token_waits_and_its_failure_is_of_the_submission() {
     let denied = answer(400, "", r#"{"__type":"QueueDoesNotExist","message":"no"}"#);
