@@ -143,6 +143,17 @@ async fn objects_are_texts() {
         result.unwrap(),
         r#"{"AcceptRanges":"bytes","ContentLength":9,"ContentType":"binary/octet-stream","ETag":"\"e\"","Metadata":{},"Body":"text data"}"#
     );
+    for (header, expected) in [
+        (
+            "Wed, 21 Oct 2015 07:28:00 GMT",
+            r#","Expires":"2015-10-21T07:28:00Z","ExpiresString":"Wed, 21 Oct 2015 07:28:00 GMT","#,
+        ),
+        ("never", r#","ExpiresString":"never","#),
+    ] {
+        let answered = answer(200, &format!("Expires: {header}\r\n"), "");
+        let result = asked("aws-sdk:s3:getObject", parameters, answered).await.0.unwrap();
+        assert!(result.contains(expected) && result.contains("Expires\"") == (header != "never"), "{result}");
+    }
     let put = r#"{"Bucket":"b","Key":"k","Body":"text data"}"#;
     let (result, requests) = asked("aws-sdk:s3:putObject", put, answer(200, "ETag: \"e\"\r\n", "")).await;
     assert_eq!(result.unwrap(), r#"{"ETag":"\"e\""}"#);
