@@ -267,6 +267,26 @@ async fn parameters_are_checked_before_anything_is_sent() {
             "The value for the field 'Input.S3Uri' must be s3://bucket/key",
         ),
         ("lambda:invoke", "[]", "The parameters must be an object"),
+        (
+            "lambda:invoke",
+            r#"{"FunctionName":".."}"#,
+            "The value for the field 'FunctionName' must be a text that can stand in a path: not empty, and no part of it . or ..",
+        ),
+        (
+            "aws-sdk:s3:getObject",
+            r#"{"Bucket":"b","Key":"../other/k"}"#,
+            "The value for the field 'Key' must be a text that can stand in a path: not empty, and no part of it . or ..",
+        ),
+        (
+            "aws-sdk:s3:putObject",
+            r#"{"Bucket":"b","Key":"k","ContentType":"a\r\nb"}"#,
+            "The value for the field 'ContentType' must be a text of printable ASCII characters",
+        ),
+        (
+            "aws-sdk:lambda:listFunctions",
+            r#"{"MaxItems":2147483648}"#,
+            "The value for the field 'MaxItems' must be an integer",
+        ),
     ] {
         let (result, requests) = asked(rest, parameters, String::new()).await;
         let cause = format!("The Parameters '{parameters}' could not be used to start the Task: [{why}]");

@@ -6,6 +6,7 @@ use super::scalar::{encoded as base64, format, parsed, text};
 use super::{Request, Response, Unreadable, Unwritable, json, unreadable, xml};
 use crate::catalog::{Kind, Location, Member, Operation, Service, Shape, Structure, TimestampFormat};
 use crate::node::Node;
+use crate::timestamp::Timestamp;
 
 /// How bodies are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -302,6 +303,13 @@ pub fn structure(
     for member in shape.members() {
         let found = match member.location {
             Location::Status => Some(Node::Integer(i64::from(response.status))),
+            Location::Header if service.key == "s3" && member.name == "Expires" => {
+                let text = response.header(member.wire_name());
+                members.extend(text.map(|text| expires_text(member, text)));
+                // Whoever stored the object has written it: it need not be a date.
+                let date = text.filter(|text| text.contains(',')).and_then(Timestamp::parse);
+                date.map(Node::Timestamp)
+            }
             Location::Header => of_header(service, &member, response)?,
             Location::HeadersPrefix => Some(prefixed(&member, response)),
             Location::Body | Location::Uri | Location::Query => None,
@@ -381,6 +389,14 @@ fn of_header(
         Shape::Scalar(scalar) => parsed(scalar, value).map_err(named).map(Some),
         Shape::Map(_) | Shape::Structure(_) => Ok(None),
     }
+}
+
+/// `Expires` as it came, which the SDKs give besides the date that it may be.
+///
+/// Source: AWS SDK for Java 2, `GetObjectResponse.expiresString`.
+fn expires_text(mut member: Member, text: &str) -> (Member, Node) {
+    member.name = "ExpiresString";
+    (member, Node::Text(text.into()))
 }
 
 /// The elements of a list in a header. Dates have a comma of their own.

@@ -88,6 +88,24 @@ async fn errors_are_called_what_the_service_calls_them() {
     assert_eq!(error, "Rds.DbInstanceNotFoundException");
 }
 
+/// What is too large to be read is too large to be a result.
+#[tokio::test]
+async fn answers_beyond_what_is_read_are_beyond_the_limit() {
+    let large = answer(200, "", &"x".repeat(40 * 1024 * 1024));
+    for (rest, name) in
+        [("aws-sdk:dynamodb:listTables", "aws-sdk:dynamodb"), ("aws-sdk:s3:getObject", "aws-sdk:s3")]
+    {
+        let parameters = if name.ends_with("s3") { r#"{"Bucket":"b","Key":"k"}"# } else { "{}" };
+        let cause = format!(
+            "The state/task '{name}' returned a result with a size exceeding the maximum number of bytes service limit."
+        );
+        assert_eq!(
+            refused(rest, parameters, large.clone()).await,
+            ("States.DataLimitExceeded".to_owned(), cause)
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_token_waits_and_its_failure_is_of_the_submission() {
     let denied = answer(400, "", r#"{"__type":"QueueDoesNotExist","message":"no"}"#);
@@ -125,6 +143,17 @@ async fn objects_are_texts() {
         result.unwrap(),
         r#"{"AcceptRanges":"bytes","ContentLength":9,"ContentType":"binary/octet-stream","ETag":"\"e\"","Metadata":{},"Body":"text data"}"#
     );
+    for (header, expected) in [
+        (
+            "Wed, 21 Oct 2015 07:28:00 GMT",
+            r#","Expires":"2015-10-21T07:28:00Z","ExpiresString":"Wed, 21 Oct 2015 07:28:00 GMT","#,
+        ),
+        ("never", r#","ExpiresString":"never","#),
+    ] {
+        let answered = answer(200, &format!("Expires: {header}\r\n"), "");
+        let result = asked("aws-sdk:s3:getObject", parameters, answered).await.0.unwrap();
+        assert!(result.contains(expected) && result.contains("Expires\"") == (header != "never"), "{result}");
+    }
     let put = r#"{"Bucket":"b","Key":"k","Body":"text data"}"#;
     let (result, requests) = asked("aws-sdk:s3:putObject", put, answer(200, "ETag: \"e\"\r\n", "")).await;
     assert_eq!(result.unwrap(), r#"{"ETag":"\"e\""}"#);
