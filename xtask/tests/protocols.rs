@@ -260,7 +260,7 @@ fn input_case(suite: &Value, case: &Value) -> Result<(), String> {
     let mut token = || "00000000-0000-4000-8000-000000000000".to_owned();
     let input = arguments(&AsInTheCases, operation.service(), operation.input(), &ours(&params), &mut token)
         .map_err(|problems| format!("{problems:?}"))?;
-    let request = request(&operation, &input)?;
+    let request = request(&operation, &input).map_err(|error| error.to_string())?;
     if expected["method"].as_str().is_some_and(|method| method != request.method) {
         return Err(format!("the method is {}", request.method));
     }

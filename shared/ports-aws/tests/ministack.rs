@@ -40,10 +40,7 @@ fn command(port: u16) -> Command {
 fn sdk() -> Option<SdkConfig> {
     static EMULATOR: OnceLock<Option<Emulator>> = OnceLock::new();
     let start = || Emulator::start(NEEDED, "/_ministack/health", command);
-    match tokio::task::block_in_place(|| EMULATOR.get_or_init(start)) {
-        Some(emulator) => Some(emulator.sdk()),
-        None => None,
-    }
+    tokio::task::block_in_place(|| EMULATOR.get_or_init(start)).as_ref().map(Emulator::sdk)
 }
 
 fn queues_of(sdk: &SdkConfig) -> ports_aws::Queues {
