@@ -154,11 +154,10 @@ async fn hold(
         Found::Open(held) => held,
         Found::Ended(ended) => {
             match first.news {
-                News::Start(_) | News::Input(..) if !first.again => {
+                // Whoever ended it may have had a delivery of a message that another has deleted since.
+                News::Start(_) | News::Input(..) | News::Poll { .. } if !first.again => {
                     world.ended_elsewhere(arn, &ended.meta, &ended.ending).await?;
                 }
-                // Whoever ended it has a message of its own.
-                News::Poll { .. } if !first.again => {}
                 _ => world.ended(&ended, first.again).await?,
             }
             return Ok(Left::Done);

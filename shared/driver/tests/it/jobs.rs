@@ -101,6 +101,33 @@ async fn a_job_is_not_lost_with_the_driver_that_has_just_written_that_it_started
     assert_eq!((scene.tasks.done("GateJob"), scene.tasks.polled("GateJob").len()), (1, 4));
 }
 
+/// Whoever has ended an execution may stop before anybody is told, and another may have deleted the message
+/// that it had, which was delivered twice: the next message about a job sees to it.
+#[tokio::test(start_paused = true)]
+async fn an_end_that_nobody_was_told_of_is_told_after_another_question() {
+    let scene = Scene::new(&one(END), Config::default()).await;
+    let driver = scene.driver().await;
+    scene.start("x", Value::object()).await;
+    seconds(1).await;
+    let queue = scene.queues.open("driver").await.unwrap();
+    let [question] = &scene.queues.messages("driver")[..] else { panic!("one message asks for the job") };
+    queue.send(question.clone(), Duration::from_secs(20)).await.unwrap();
+    scene.tasks.end("Job", TaskOutcome::failed(model::error::Failure::named("Broken")));
+    scene.slow.deaf.store(true, std::sync::atomic::Ordering::SeqCst);
+    seconds(3).await;
+    assert_eq!(scene.describe("x").await.status, ExecutionStatus::Failed);
+    driver.crash().await;
+    scene.slow.deaf.store(false, std::sync::atomic::Ordering::SeqCst);
+    for number in 0..9 {
+        queue.delete(&[Receipt(format!("{number}-1").into())]).await.unwrap();
+    }
+    assert_eq!(scene.queues.messages("driver").len(), 1);
+    let _other = scene.driver().await;
+    seconds(30).await;
+    assert_eq!(scene.bus.events().len(), 1);
+    assert_eq!(scene.queues.messages("driver").len(), 0);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_job_whose_record_is_late_is_asked_for_once_it_stands() {
     let (scene, driver) = about_to_start(&gated()).await;
