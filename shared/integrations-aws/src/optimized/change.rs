@@ -103,6 +103,9 @@ pub(crate) async fn look_up(
     Ok(())
 }
 
+/// Pages that are read at most: a cluster has 48 groups, and a page has them all.
+const PAGES_MAX: usize = 16;
+
 /// Everything that there is, page by page.
 async fn list(
     services: &Services,
@@ -116,7 +119,7 @@ async fn list(
         .ok_or_else(|| refused_parameters(&call.parameters, "the catalog has no such operation"))?;
     let service = operation.service();
     let (mut found, mut marker) = (Vec::new(), Value::Null);
-    loop {
+    for _ in 0..PAGES_MAX {
         let parameters: Value = [(lookup.of, of.clone()), ("Marker", marker)].into_iter().collect();
         let input = arguments(&Optimized, service, operation.input(), &parameters, &mut String::new)
             .map_err(|problems| not_started(&call.parameters, &problems))?;
@@ -126,9 +129,10 @@ async fn list(
         found.extend(listed.into_iter().flat_map(|listed| listed.iter().cloned()));
         marker = page.get("Marker").cloned().unwrap_or_default();
         if marker.is_null() {
-            return Ok(found);
+            break;
         }
     }
+    Ok(found)
 }
 
 /// A problem with parameters that were changed, in the names that they had.

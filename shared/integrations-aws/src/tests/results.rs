@@ -269,3 +269,13 @@ async fn ids_are_found_by_name() {
     let answer = format!("{:?}", services.call(&modify("three"), &execution()).await);
     assert!(answer.contains("There is no InstanceFleet with the name"), "{answer}");
 }
+
+#[tokio::test]
+async fn a_list_without_an_end_is_not_read_for_ever() {
+    let endless = answer(200, "", r#"{"InstanceFleets":[{"Id":"if-1","Name":"one"}],"Marker":"m"}"#);
+    let parameters =
+        r#"{"ClusterId":"c","InstanceFleetName":"two","InstanceFleet":{"TargetSpotCapacity":2}}"#;
+    let (result, requests) = asked("elasticmapreduce:modifyInstanceFleetByName", parameters, endless).await;
+    assert!(result.unwrap_err().cause.unwrap().contains("There is no InstanceFleet"));
+    assert_eq!(requests.len(), 16);
+}
